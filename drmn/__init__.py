@@ -1,0 +1,1 @@
+"""DRMN: Dual Relation Mining Network for zero-shot learning."""

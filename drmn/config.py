@@ -1,0 +1,357 @@
+"""What a run is: one frozen tree of settings, every field reachable by a dotted path.
+
+The first value of every choice is the default that PAPER's silence was filled with; field
+comments give the equation. Nothing here imports torch: search spaces are written over it.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from drmn.errors import ConfigError
+
+Backbone = Literal["resnet101", "resnet50", "resnet18", "densenet169"]
+BackboneTraining = Literal["none", "last", "all"]
+Norm = Literal["layernorm", "layernorm_affine", "l2"]
+LossPreset = Literal["paper", "paper_mean", "dazle"]
+Protocol = Literal["validation", "best-on-test"]
+Scalar = bool | int | float | str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    dataset: str = "sprites"
+    image_size: int = 448  # pixels; 224 is the cheap preset
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationConfig:
+    """How validation is carved out of trainval (never out of test)."""
+
+    unseen_class_fraction: float = 0.25  # held-out seen classes that play the unseen role
+    seen_image_fraction: float = 0.2  # held-out images of the other classes: they play test_seen
+    fold: int = 0
+    protocol: Protocol = "validation"
+
+    def __post_init__(self) -> None:
+        _check_between(self, "unseen_class_fraction", 0.0, 1.0)
+        _check_between(self, "seen_image_fraction", 0.0, 1.0)
+        _check_at_least(self, "fold", 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    name: Backbone = "resnet101"
+    weights: str = "none"  # "none", "imagenet" (torchvision's download) or a file
+    train: BackboneTraining = "none"
+    lr: float = 1e-5  # Adam's, for the backbone alone: well below optimiser.lr
+    activation_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "lr")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionConfig:
+    """Multi-level feature fusion (section 3.1)."""
+
+    enabled: bool = True
+    channels: int | None = None  # C; None: the width of the stage itself (identity residual)
+    single_level: Literal["last", "second_last"] = "last"  # the stage used when not enabled
+    norm_relu: bool = False  # BatchNorm and ReLU inside the projections
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelAttentionConfig:
+    """Attribute-guided channel attention (Eqs. 3-4)."""
+
+    enabled: bool = True
+    reduction: int = 4  # m
+    norm: Norm = "layernorm"
+
+    def __post_init__(self) -> None:
+        _check_at_least(self, "reduction", 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitConfig:
+    """Semantic interaction transformer (Eqs. 5-6), training only."""
+
+    enabled: bool = True
+    heads: int = 4
+    feedforward: int | None = None  # None: C
+    dropout: float = 0.5
+    attention_dropout: float | None = None  # None: dropout
+    loss_weight: float = 1.0  # of the post-SIT scores in L_AC, relative to the pre-SIT ones
+
+    def __post_init__(self) -> None:
+        _check_at_least(self, "heads", 1)
+        _check_between(self, "dropout", 0.0, 1.0, open_right=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierConfig:
+    """Shared and hyperspherical classifier (Eqs. 7-8)."""
+
+    gamma: float = 5.0  # logits are gamma^2 cos
+    prototype_init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "gamma")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalBranchConfig:
+    """Global classification branch (section 3.3)."""
+
+    enabled: bool = True
+    classes: Literal["all", "seen"] = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    channel_attention: ChannelAttentionConfig = field(default_factory=ChannelAttentionConfig)
+    sit: SitConfig = field(default_factory=SitConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    global_branch: GlobalBranchConfig = field(default_factory=GlobalBranchConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Eqs. 9-11. The preset fixes seen-only CE, reduction and indicator together."""
+
+    preset: LossPreset = "paper"
+    lambda_sc: float = 0.1
+    lambda_gc: float = 0.6
+
+    def __post_init__(self) -> None:
+        _check_at_least(self, "lambda_sc", 0.0)
+        _check_at_least(self, "lambda_gc", 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceConfig:
+    """Algorithm 1."""
+
+    beta: float = 0.3  # weight of the attribute branch on the seen path
+    unseen_offset: float = 1.0  # the "+1[unseen]"
+    ensemble: bool = True  # False: y = y1
+
+    def __post_init__(self) -> None:
+        _check_between(self, "beta", 0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserConfig:
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    halve_every_epochs: int = 10
+    warmup_steps: int = 0  # linear, from 0 to lr
+    clip_grad_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "lr")
+        _check_at_least(self, "weight_decay", 0.0)
+        _check_at_least(self, "halve_every_epochs", 1)
+        _check_at_least(self, "warmup_steps", 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    epochs: int = 30
+    steps_per_epoch: int | None = None  # None: one pass over the training images
+    sampler: Literal["episodic", "random"] = "episodic"
+    classes_per_batch: int = 16
+    images_per_class: int = 2
+    augmentation: Literal["none", "flip", "crop_flip"] = "none"  # live backbones only
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "classes_per_batch", "images_per_class"):
+            _check_at_least(self, name, 1)
+
+    @property
+    def batch_size(self) -> int:
+        """B: what the SIT attends over, hence never changed silently."""
+        return self.classes_per_batch * self.images_per_class
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole run. Override with :meth:`with_overrides`, read flat with :meth:`flat`."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.training.augmentation != "none" and self.backbone.train == "none":
+            raise ConfigError(
+                f"training.augmentation is {self.training.augmentation!r} while backbone.train is "
+                "'none', but cached features cannot be augmented",
+                "set training.augmentation=none, or backbone.train=last|all",
+            )
+
+    def with_overrides(self, overrides: Mapping[str, Scalar]) -> "Config":
+        """A copy with ``{"model.sit.heads": 8, ...}`` applied; values are type-checked.
+
+        Raises:
+            ConfigError: a path is unknown (the message names its valid siblings) or a value has
+                the wrong type or range.
+        """
+        tree: dict[str, Any] = {}
+        for path, value in overrides.items():
+            *parents, leaf = path.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+                if not isinstance(node, dict):
+                    raise ConfigError(f"{path!r} is given beside an override of its parent")
+            node[leaf] = value
+        replaced = _replace_tree(self, tree, prefix="")
+        assert isinstance(replaced, Config)
+        return replaced
+
+    def flat(self) -> dict[str, Scalar]:
+        """``{"model.sit.heads": 4, ...}``, every leaf, in declaration order."""
+        return dict(_leaves(self, ""))
+
+    @classmethod
+    def from_flat(cls, flat: Mapping[str, Scalar]) -> "Config":
+        """Inverse of :meth:`flat`."""
+        return cls().with_overrides(flat)
+
+    def hash(self) -> str:
+        """16 hex digits that identify the configuration (SHA-256 of its sorted JSON)."""
+        text = json.dumps(self.flat(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def parse_override(text: str) -> tuple[str, Scalar]:
+    """``"loss.lambda_sc=0.2"`` -> ``("loss.lambda_sc", 0.2)``; JSON values, else a string.
+
+    Raises:
+        ConfigError: there is no ``=``.
+    """
+    path, equals, raw = text.partition("=")
+    if not equals:
+        raise ConfigError(f"the override {text!r} has no '=', but must read path=value")
+    words: dict[str, Scalar] = {"none": None, "null": None, "true": True, "false": False}
+    if _field_type(path) in (str, typing.get_type_hints(BackboneConfig)["train"]):
+        return path, raw
+    if raw.lower() in words:
+        return path, words[raw.lower()]
+    try:
+        value = json.loads(raw)
+    except json.JSONDecodeError:
+        return path, raw
+    return path, value if isinstance(value, int | float | str) else raw
+
+
+def _field_type(path: str) -> Any:
+    """The annotation at a dotted path, or None where the path is unknown."""
+    kind: Any = Config
+    for part in path.split("."):
+        if not dataclasses.is_dataclass(kind):
+            return None
+        kind = typing.get_type_hints(typing.cast(type, kind)).get(part)
+    return kind
+
+
+def _replace_tree(node: Any, tree: Mapping[str, Any], prefix: str) -> Any:
+    hints = typing.get_type_hints(type(node))
+    changes: dict[str, Any] = {}
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        if name not in hints:
+            raise ConfigError(*_unknown_path(path, name, list(hints)))
+        current = getattr(node, name)
+        if dataclasses.is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{path!r} is a group of settings, but got the value {value!r}")
+            changes[name] = _replace_tree(current, value, f"{path}.")
+        else:
+            changes[name] = _coerce(path, value, hints[name])
+    return dataclasses.replace(node, **changes)
+
+
+def _unknown_path(path: str, name: str, siblings: list[str]) -> tuple[str, str]:
+    close = difflib.get_close_matches(name, siblings, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "use one of these"
+    return f"unknown setting {path!r}; valid here: {', '.join(sorted(siblings))}", hint
+
+
+def _coerce(path: str, value: Any, hint: Any) -> Scalar:
+    """``value`` as the field's type; an int is taken for a float, nothing else is converted."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        if typing.get_origin(option) is Literal:
+            if value in typing.get_args(option):
+                return typing.cast(Scalar, value)
+        elif option is float and type(value) in (int, float):
+            if math.isfinite(value):
+                return float(value)
+        elif type(value) is option:
+            return typing.cast(Scalar, value)
+    raise ConfigError(f"the value of {path!r} is {value!r}, but must be {_describe(options)}")
+
+
+def _describe(options: tuple[Any, ...]) -> str:
+    def one(option: Any) -> str:
+        if typing.get_origin(option) is Literal:
+            return "one of " + ", ".join(map(repr, typing.get_args(option)))
+        return {float: "a finite number", int: "an integer", bool: "true or false"}.get(
+            option, "none" if option is types.NoneType else "text"
+        )
+
+    return " or ".join(one(option) for option in options)
+
+
+def _leaves(node: Any, prefix: str) -> list[tuple[str, Scalar]]:
+    pairs: list[tuple[str, Scalar]] = []
+    for item in dataclasses.fields(node):
+        value = getattr(node, item.name)
+        if dataclasses.is_dataclass(value):
+            pairs += _leaves(value, f"{prefix}{item.name}.")
+        else:
+            pairs.append((f"{prefix}{item.name}", value))
+    return pairs
+
+
+def _check_at_least(node: Any, name: str, low: float) -> None:
+    value = getattr(node, name)
+    if not value >= low:
+        raise ConfigError(f"the value of `{name}` is {value!r}, but must be >= {low:g}")
+
+
+def _check_positive(node: Any, name: str) -> None:
+    value = getattr(node, name)
+    if not value > 0:
+        raise ConfigError(f"the value of `{name}` is {value!r}, but must be > 0")
+
+
+def _check_between(
+    node: Any, name: str, low: float, high: float, *, open_right: bool = False
+) -> None:
+    value = getattr(node, name)
+    if not low <= value <= high or (open_right and value == high):
+        bracket = ")" if open_right else "]"
+        rule = f"must lie in [{low:g}, {high:g}{bracket}"
+        raise ConfigError(f"the value of `{name}` is {value!r}, but {rule}")

@@ -1,0 +1,34 @@
+"""Every error a user can cause. A message names what, where, the value and the rule."""
+
+
+class DrmnError(Exception):
+    """Root of all errors shown to users without a traceback.
+
+    Args:
+        message: what is wrong, where, the value seen and the rule it breaks.
+        remedy: how to mend it, as an imperative sentence; empty where nothing can be advised.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  to mend: {self.remedy}" if self.remedy else self.message
+
+
+class ConfigError(DrmnError, ValueError):
+    """A configuration value or path breaks a rule."""
+
+
+class DataError(DrmnError, ValueError):
+    """A data file is absent, damaged or contradicts another."""
+
+
+class CheckpointError(DrmnError):
+    """A checkpoint is truncated, tampered with or of another configuration."""
+
+
+class DivergenceError(DrmnError, ArithmeticError):
+    """A loss became NaN or infinite: the trial has failed, which is no bad score."""

@@ -1,0 +1,1 @@
+"""Ray Tune, Optuna, MLflow and the command line around drmn."""

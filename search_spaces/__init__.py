@@ -1,0 +1,1 @@
+"""What is searched: pure data over configuration paths."""

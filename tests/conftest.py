@@ -1,0 +1,20 @@
+"""Fixtures shared by all tiers, and run-time checks of the tensor shapes that annotations state."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook(["drmn"], "beartype.beartype")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with real data (xlsa17 layouts and weights), absent on most machines."""
+    folder = Path(os.environ.get("DRMN_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}: set DRMN_SHARED_DATA")
+    return folder
