@@ -4,17 +4,14 @@ The first value of every choice is the default that PAPER's silence was filled w
 comments give the equation. Nothing here imports torch: search spaces are written over it.
 """
 
-import dataclasses
-import difflib
 import hashlib
 import json
-import math
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from drmn.config_rules import check_at_least, check_between, check_positive
+from drmn.config_tree import Scalar, leaves, nested, parse_value, replace_tree
 from drmn.errors import ConfigError
 
 Backbone = Literal["resnet101", "resnet50", "resnet18", "densenet169"]
@@ -22,7 +19,6 @@ BackboneTraining = Literal["none", "last", "all"]
 Norm = Literal["layernorm", "layernorm_affine", "l2"]
 LossPreset = Literal["paper", "paper_mean", "dazle"]
 Protocol = Literal["validation", "best-on-test"]
-Scalar = bool | int | float | str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +37,9 @@ class ValidationConfig:
     protocol: Protocol = "validation"
 
     def __post_init__(self) -> None:
-        _check_between(self, "unseen_class_fraction", 0.0, 1.0)
-        _check_between(self, "seen_image_fraction", 0.0, 1.0)
-        _check_at_least(self, "fold", 0)
+        check_between(self, "unseen_class_fraction", 0.0, 1.0)
+        check_between(self, "seen_image_fraction", 0.0, 1.0)
+        check_at_least(self, "fold", 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +51,7 @@ class BackboneConfig:
     activation_checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        _check_positive(self, "lr")
+        check_positive(self, "lr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +73,7 @@ class ChannelAttentionConfig:
     norm: Norm = "layernorm"
 
     def __post_init__(self) -> None:
-        _check_at_least(self, "reduction", 1)
+        check_at_least(self, "reduction", 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +88,8 @@ class SitConfig:
     loss_weight: float = 1.0  # of the post-SIT scores in L_AC, relative to the pre-SIT ones
 
     def __post_init__(self) -> None:
-        _check_at_least(self, "heads", 1)
-        _check_between(self, "dropout", 0.0, 1.0, open_right=True)
+        check_at_least(self, "heads", 1)
+        check_between(self, "dropout", 0.0, 1.0, open_right=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +100,7 @@ class ClassifierConfig:
     prototype_init_std: float = 0.02
 
     def __post_init__(self) -> None:
-        _check_positive(self, "gamma")
+        check_positive(self, "gamma")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +129,8 @@ class LossConfig:
     lambda_gc: float = 0.6
 
     def __post_init__(self) -> None:
-        _check_at_least(self, "lambda_sc", 0.0)
-        _check_at_least(self, "lambda_gc", 0.0)
+        check_at_least(self, "lambda_sc", 0.0)
+        check_at_least(self, "lambda_gc", 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +142,7 @@ class InferenceConfig:
     ensemble: bool = True  # False: y = y1
 
     def __post_init__(self) -> None:
-        _check_between(self, "beta", 0.0, 1.0)
+        check_between(self, "beta", 0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +156,10 @@ class OptimiserConfig:
     clip_grad_norm: float | None = None
 
     def __post_init__(self) -> None:
-        _check_positive(self, "lr")
-        _check_at_least(self, "weight_decay", 0.0)
-        _check_at_least(self, "halve_every_epochs", 1)
-        _check_at_least(self, "warmup_steps", 0)
+        check_positive(self, "lr")
+        check_at_least(self, "weight_decay", 0.0)
+        check_at_least(self, "halve_every_epochs", 1)
+        check_at_least(self, "warmup_steps", 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +176,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "classes_per_batch", "images_per_class"):
-            _check_at_least(self, name, 1)
+            check_at_least(self, name, 1)
 
     @property
     def batch_size(self) -> int:
@@ -216,22 +212,13 @@ class Config:
             ConfigError: a path is unknown (the message names its valid siblings) or a value has
                 the wrong type or range.
         """
-        tree: dict[str, Any] = {}
-        for path, value in overrides.items():
-            *parents, leaf = path.split(".")
-            node = tree
-            for parent in parents:
-                node = node.setdefault(parent, {})
-                if not isinstance(node, dict):
-                    raise ConfigError(f"{path!r} is given beside an override of its parent")
-            node[leaf] = value
-        replaced = _replace_tree(self, tree, prefix="")
+        replaced = replace_tree(self, nested(overrides), prefix="")
         assert isinstance(replaced, Config)
         return replaced
 
     def flat(self) -> dict[str, Scalar]:
         """``{"model.sit.heads": 4, ...}``, every leaf, in declaration order."""
-        return dict(_leaves(self, ""))
+        return dict(leaves(self, ""))
 
     @classmethod
     def from_flat(cls, flat: Mapping[str, Scalar]) -> "Config":
@@ -245,7 +232,7 @@ class Config:
 
 
 def parse_override(text: str) -> tuple[str, Scalar]:
-    """``"loss.lambda_sc=0.2"`` -> ``("loss.lambda_sc", 0.2)``; JSON values, else a string.
+    """``"loss.lambda_sc=0.2"`` -> ``("loss.lambda_sc", 0.2)``, typed by the field it names.
 
     Raises:
         ConfigError: there is no ``=``.
@@ -253,105 +240,4 @@ def parse_override(text: str) -> tuple[str, Scalar]:
     path, equals, raw = text.partition("=")
     if not equals:
         raise ConfigError(f"the override {text!r} has no '=', but must read path=value")
-    words: dict[str, Scalar] = {"none": None, "null": None, "true": True, "false": False}
-    if _field_type(path) in (str, typing.get_type_hints(BackboneConfig)["train"]):
-        return path, raw
-    if raw.lower() in words:
-        return path, words[raw.lower()]
-    try:
-        value = json.loads(raw)
-    except json.JSONDecodeError:
-        return path, raw
-    return path, value if isinstance(value, int | float | str) else raw
-
-
-def _field_type(path: str) -> Any:
-    """The annotation at a dotted path, or None where the path is unknown."""
-    kind: Any = Config
-    for part in path.split("."):
-        if not dataclasses.is_dataclass(kind):
-            return None
-        kind = typing.get_type_hints(typing.cast(type, kind)).get(part)
-    return kind
-
-
-def _replace_tree(node: Any, tree: Mapping[str, Any], prefix: str) -> Any:
-    hints = typing.get_type_hints(type(node))
-    changes: dict[str, Any] = {}
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        if name not in hints:
-            raise ConfigError(*_unknown_path(path, name, list(hints)))
-        current = getattr(node, name)
-        if dataclasses.is_dataclass(current):
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{path!r} is a group of settings, but got the value {value!r}")
-            changes[name] = _replace_tree(current, value, f"{path}.")
-        else:
-            changes[name] = _coerce(path, value, hints[name])
-    return dataclasses.replace(node, **changes)
-
-
-def _unknown_path(path: str, name: str, siblings: list[str]) -> tuple[str, str]:
-    close = difflib.get_close_matches(name, siblings, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "use one of these"
-    return f"unknown setting {path!r}; valid here: {', '.join(sorted(siblings))}", hint
-
-
-def _coerce(path: str, value: Any, hint: Any) -> Scalar:
-    """``value`` as the field's type; an int is taken for a float, nothing else is converted."""
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for option in options:
-        if typing.get_origin(option) is Literal:
-            if value in typing.get_args(option):
-                return typing.cast(Scalar, value)
-        elif option is float and type(value) in (int, float):
-            if math.isfinite(value):
-                return float(value)
-        elif type(value) is option:
-            return typing.cast(Scalar, value)
-    raise ConfigError(f"the value of {path!r} is {value!r}, but must be {_describe(options)}")
-
-
-def _describe(options: tuple[Any, ...]) -> str:
-    def one(option: Any) -> str:
-        if typing.get_origin(option) is Literal:
-            return "one of " + ", ".join(map(repr, typing.get_args(option)))
-        return {float: "a finite number", int: "an integer", bool: "true or false"}.get(
-            option, "none" if option is types.NoneType else "text"
-        )
-
-    return " or ".join(one(option) for option in options)
-
-
-def _leaves(node: Any, prefix: str) -> list[tuple[str, Scalar]]:
-    pairs: list[tuple[str, Scalar]] = []
-    for item in dataclasses.fields(node):
-        value = getattr(node, item.name)
-        if dataclasses.is_dataclass(value):
-            pairs += _leaves(value, f"{prefix}{item.name}.")
-        else:
-            pairs.append((f"{prefix}{item.name}", value))
-    return pairs
-
-
-def _check_at_least(node: Any, name: str, low: float) -> None:
-    value = getattr(node, name)
-    if not value >= low:
-        raise ConfigError(f"the value of `{name}` is {value!r}, but must be >= {low:g}")
-
-
-def _check_positive(node: Any, name: str) -> None:
-    value = getattr(node, name)
-    if not value > 0:
-        raise ConfigError(f"the value of `{name}` is {value!r}, but must be > 0")
-
-
-def _check_between(
-    node: Any, name: str, low: float, high: float, *, open_right: bool = False
-) -> None:
-    value = getattr(node, name)
-    if not low <= value <= high or (open_right and value == high):
-        bracket = ")" if open_right else "]"
-        rule = f"must lie in [{low:g}, {high:g}{bracket}"
-        raise ConfigError(f"the value of `{name}` is {value!r}, but {rule}")
+    return path, parse_value(Config, path, raw)
