@@ -54,7 +54,8 @@ def attribute_rows(file: MatFile, num_classes: int) -> Float32[np.ndarray, "K A"
         raise file.error(
             "att", f"column {column} is all zero, but every class needs a non-zero attribute"
         )
-    return (matrix / norms).T.astype(np.float32)
+    rows: Float32[np.ndarray, "K A"] = (matrix / norms).T.astype(np.float32)
+    return rows
 
 
 def disjoint_splits(file: MatFile, splits: Mapping[str, Rows]) -> None:
