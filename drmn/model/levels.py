@@ -1,17 +1,21 @@
-"""The shape of one backbone stage's output, the only thing the model must know of a backbone."""
+"""The shape of one backbone stage's output: all that the model must know of a backbone."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class LevelSpec:
-    """One level, channels-last: tensors of it are ``[B, height, width, channels]``."""
+    """A batch of this level is ``[B, height, width, channels]``."""
 
     channels: int
     height: int
     width: int
 
     @property
-    def num_regions(self) -> int:
-        """R: the number of grid cells."""
-        return self.height * self.width
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image: height, width, channels."""
+        return self.height, self.width, self.channels
+
+    @property
+    def num_values(self) -> int:
+        return self.height * self.width * self.channels
