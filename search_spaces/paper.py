@@ -20,6 +20,7 @@ def four_parameters(**overrides: Domain) -> SearchSpace:
         "lambda_gc": Uniform(low=0.1, high=1.5),
         "beta": Uniform(low=0.0, high=1.0),
         "gamma": LogUniform(low=3.0, high=10.0),
-    } | overrides
+    }
+    domains.update(overrides)
     paths = {"lambda_sc": LAMBDA_SC, "lambda_gc": LAMBDA_GC, "beta": BETA, "gamma": GAMMA}
     return checked({paths[name]: domain for name, domain in domains.items()})

@@ -1,0 +1,60 @@
+"""The command line: ``drmn`` and, for its most used sub-command, ``drmn-sweep``.
+
+Exit codes: 0 done; 1 it was started and failed; 2 a mistake in the request or the data;
+130 interrupted.
+"""
+
+import sys
+from collections.abc import Callable
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from drmn.errors import ConfigError, DataError, DrmnError
+from orchestration.cli_data import data_app
+from orchestration.cli_sweep import sweep
+
+EXIT_FAILED = 1
+EXIT_MISTAKE = 2
+EXIT_INTERRUPTED = 130
+
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="drmn",
+    help="DRMN for zero-shot learning: data, sweeps and ablations.",
+    no_args_is_help=True,
+    context_settings=_SETTINGS,
+    pretty_exceptions_enable=False,
+)
+app.command("sweep")(sweep)
+app.add_typer(data_app, name="data")
+
+sweep_app = typer.Typer(
+    name="drmn-sweep", context_settings=_SETTINGS, pretty_exceptions_enable=False
+)
+sweep_app.command()(sweep)
+
+
+def main() -> None:
+    """Entry point of ``drmn``."""
+    _guarded(app)
+
+
+def sweep_main() -> None:
+    """Entry point of ``drmn-sweep``."""
+    _guarded(sweep_app)
+
+
+def _guarded(command: Callable[[], None]) -> None:
+    """Run; a user's mistake becomes one message and an exit code, never a traceback."""
+    try:
+        command()
+    except DrmnError as error:
+        console = Console(stderr=True)
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(EXIT_MISTAKE if isinstance(error, ConfigError | DataError) else EXIT_FAILED)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted")
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,121 @@
+"""``drmn-sweep``: options to a request, the request to a sweep, its result to the terminal."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from drmn.config import Config, parse_override
+from drmn.config_tree import Scalar
+from drmn.presets import preset
+from drmn.variants import ENSEMBLE, variant
+from orchestration.datasets import resolve_data_root
+from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.settings import read_settings
+from orchestration.summary import print_summary
+from orchestration.sweep import run_sweep
+from search_spaces.registry import search_space
+
+_DATA = "Data and backbone"
+_SEARCH = "Search"
+_RESOURCES = "Resources"
+
+
+def sweep(
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="sprites, cub, sun, awa2, cifar-awa2 or a folder.", rich_help_panel=_DATA
+        ),
+    ],
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Holds one folder per data set.", rich_help_panel=_DATA),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="resnet101, resnet50, resnet18, densenet169.", rich_help_panel=_DATA),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA),
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_DATA)] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="How many to try.", rich_help_panel=_SEARCH)
+    ] = 16,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of a full trial.", rich_help_panel=_SEARCH)
+    ] = None,
+    variant_name: Annotated[
+        str,
+        typer.Option("--variant", help="A row of Table 2 or 3.", rich_help_panel=_SEARCH),
+    ] = ENSEMBLE.name,
+    grace_period: Annotated[
+        int, typer.Option(help="Epochs before ASHA may prune.", rich_help_panel=_SEARCH)
+    ] = 2,
+    reduction_factor: Annotated[
+        int, typer.Option(help="ASHA keeps one in this many.", rich_help_panel=_SEARCH)
+    ] = 2,
+    fold: Annotated[int, typer.Option(min=0, help="Validation fold.", rich_help_panel=_SEARCH)] = 0,
+    seed: Annotated[int, typer.Option(help="Of search and training.", rich_help_panel=_SEARCH)] = 0,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Any setting; repeatable.", rich_help_panel=_SEARCH
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the sweep; default: data set and time.")
+    ] = None,
+    cpus_per_trial: Annotated[
+        float, typer.Option(help="Threads of a trial.", rich_help_panel=_RESOURCES)
+    ] = 1.0,
+    gpus_per_trial: Annotated[
+        float, typer.Option(help="May be a fraction, such as 0.25.", rich_help_panel=_RESOURCES)
+    ] = 0.0,
+    max_concurrent: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Trials at once; default: all that fit.", rich_help_panel=_RESOURCES
+        ),
+    ] = None,
+) -> None:
+    """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once.
+
+    Example: drmn-sweep --dataset sprites --trials 8
+    """
+    chosen: dict[str, Scalar] = {
+        "backbone.name": backbone,
+        "backbone.weights": weights,
+        "data.image_size": image_size,
+        "training.epochs": epochs,
+    }
+    given = {path: value for path, value in chosen.items() if value is not None}
+    given |= {"validation.fold": fold, "training.seed": seed}
+    config = _config(dataset, variant_name, given, overrides or [])
+    settings = read_settings()
+    console = Console(soft_wrap=True)
+    request = SweepRequest(
+        name=name or f"{config.data.dataset}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}",
+        variant=variant_name,
+        config=config,
+        space=search_space(config.data.dataset),
+        data_root=resolve_data_root(dataset, data_root, settings, console),
+        num_trials=trials,
+        max_concurrent=max_concurrent,
+        resources=Resources(cpus=cpus_per_trial, gpus=gpus_per_trial),
+        pruning=PruningRule(grace_period=grace_period, reduction_factor=reduction_factor),
+        seed=seed,
+    )
+    print_summary(run_sweep(request, settings, console), settings, console)
+
+
+def _config(
+    dataset: str, variant_name: str, given: dict[str, Scalar], overrides: list[str]
+) -> Config:
+    """Preset, then the variant's row, then the command line; later ones win."""
+    config = variant(variant_name).apply(preset(dataset)).with_overrides(given)
+    return config.with_overrides(dict(parse_override(text) for text in overrides))

@@ -1,0 +1,70 @@
+"""Ray: start or join, and refuse what no node can ever run."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+
+import ray
+
+from drmn.errors import ConfigError
+from orchestration.request import Resources
+
+_EMBEDDED_CPUS = os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """A Ray connection for the time of a ``with``: ``address``, or a local Ray of our own.
+
+    Raises:
+        ConfigError: nothing answers at ``address``.
+    """
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            namespace="drmn",
+            **local,
+        )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"no Ray cluster answers at {address!r} ({error})",
+            "start one with `ray start --head`, or unset RAY_ADDRESS to run locally",
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_feasible(resources: Resources) -> None:
+    """Raise rather than wait for ever.
+
+    Raises:
+        ConfigError: no node has what one trial asks for.
+    """
+    asked = {"CPU": resources.cpus, "GPU": resources.gpus}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(all(node.get(kind, 0.0) >= amount for kind, amount in asked.items()) for node in nodes):
+        return
+    largest = {kind: max(node.get(kind, 0.0) for node in nodes) for kind in asked}
+    raise ConfigError(
+        f"a trial asks for {asked['CPU']:g} CPUs and {asked['GPU']:g} GPUs, but the largest node "
+        f"has {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs",
+        "lower --cpus-per-trial or --gpus-per-trial",
+    )
+
+
+def default_concurrency(resources: Resources) -> int:
+    """How many trials the alive nodes can run at once (at least one)."""
+    total = ray.cluster_resources()
+    fits = [total.get("CPU", 1.0) / resources.cpus]
+    if resources.gpus:
+        fits.append(total.get("GPU", 0.0) / resources.gpus)
+    return max(1, int(min(fits) + 1e-9))

@@ -1,0 +1,81 @@
+"""What happens to trials, told to observers in the sweep's own words instead of Tune's."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+from drmn.config_tree import Scalar
+from drmn.names import EPOCH
+
+TRIAL = "trial"
+OVERRIDES = "overrides"
+"""The two keys of a trial's Tune configuration."""
+
+
+class Fate(Enum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+class TrialObserver(Protocol):
+    """Is told of every trial, in the order things happened."""
+
+    def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
+        """A trial got its resources (again, after a restart)."""
+
+    def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """One epoch's metrics."""
+
+    def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
+        """The trial is over; ``reason`` is empty unless it failed."""
+
+
+def trial_name(trial: Trial) -> str:
+    """The sweep's own name of a trial, stable across restarts."""
+    return str(trial.config[TRIAL])
+
+
+class TrialEvents(tune.Callback):  # type: ignore[misc]
+    """Tune's callback that tells the observers."""
+
+    def __init__(self, observers: Sequence[TrialObserver], *, num_epochs: int) -> None:
+        self._observers = observers
+        self._num_epochs = num_epochs
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Tune's hook."""
+        for observer in self._observers:
+            observer.started(trial_name(trial), trial.config[OVERRIDES])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
+    ) -> None:
+        """Tune's hook."""
+        for observer in self._observers:
+            observer.epoch_ended(trial_name(trial), int(result[EPOCH]), result)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        """Tune's hook."""
+        epoch = _last_epoch(trial)
+        self._end(trial, Fate.COMPLETE if epoch >= self._num_epochs else Fate.PRUNED, epoch, "")
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Tune's hook."""
+        reason = str(trial.get_error() or "unknown error").strip().splitlines()[-1]
+        self._end(trial, Fate.FAILED, _last_epoch(trial), reason)
+
+    def _end(self, trial: Trial, fate: Fate, epoch: int, reason: str) -> None:
+        for observer in self._observers:
+            observer.ended(trial_name(trial), fate, epoch, reason)
+
+
+def _last_epoch(trial: Trial) -> int:
+    return int(trial.last_result.get(EPOCH, 0))

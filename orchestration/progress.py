@@ -1,0 +1,63 @@
+"""What a terminal shows while a sweep runs: one line per event, plain where it is no terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from drmn.config_tree import Scalar
+from orchestration.events import Fate
+
+
+class TrialLines:
+    """Prints each trial's start, its epochs and its end."""
+
+    def __init__(self, console: Console, *, metric: str, num_epochs: int) -> None:
+        self._console = console
+        self._metric = metric
+        self._num_epochs = num_epochs
+        self._best = 0.0
+
+    def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
+        """See TrialObserver."""
+        shown = (
+            f"{path.rpartition('.')[2]}={_number(value)}"
+            for path, value in sorted(overrides.items())
+        )
+        self._console.print(f"trial {trial}  start        {'  '.join(shown)}", highlight=False)
+
+    def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """See TrialObserver."""
+        value = metrics[self._metric]
+        self._best = max(self._best, value)
+        self._console.print(
+            f"trial {trial}  epoch {epoch:>2}/{self._num_epochs:<2}  {self._metric} "
+            f"{100 * value:5.1f} %   best so far {100 * self._best:5.1f} %",
+            highlight=False,
+        )
+
+    def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
+        """See TrialObserver."""
+        text = {
+            Fate.COMPLETE: "complete",
+            Fate.PRUNED: f"pruned after epoch {epoch}",
+            Fate.FAILED: f"failed after epoch {epoch}: {reason}",
+        }[fate]
+        style = "red" if fate is Fate.FAILED else None
+        self._console.print(f"trial {trial}  {text}", style=style, highlight=False)
+
+
+def progress_bar(console: Console) -> Progress:
+    """The bar of everything that takes more than two seconds."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,79 @@
+"""What a user asked a sweep for, validated before anything starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from drmn.config import Config
+from drmn.errors import ConfigError
+from drmn.names import OBJECTIVE
+from search_spaces.domain import SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one trial holds while it runs; GPUs may be fractions."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value, low in (("cpus", self.cpus, 0.0), ("gpus", self.gpus, -1e-9)):
+            if not value > low:
+                raise ConfigError(
+                    f"the value of `{name}` per trial is {value!r}, but must be "
+                    + ("> 0" if name == "cpus" else ">= 0")
+                )
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise ConfigError(
+                f"the value of `gpus` per trial is {self.gpus!r}, but above 1 it must be whole",
+                "give a fraction such as 0.25, or a whole number of GPUs",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningRule:
+    """ASHA's settings; epochs are the trainer's own."""
+
+    grace_period: int = 2
+    reduction_factor: int = 2
+
+    def __post_init__(self) -> None:
+        for name, low in (("grace_period", 1), ("reduction_factor", 2)):
+            value = getattr(self, name)
+            if value < low:
+                raise ConfigError(f"the value of `{name}` is {value!r}, but must be >= {low}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRequest:
+    """One sweep: what is searched, over which recipe, on which data, at what cost."""
+
+    name: str
+    variant: str
+    config: Config
+    space: SearchSpace
+    data_root: Path
+    num_trials: int = 16
+    max_concurrent: int | None = None
+    resources: Resources = Resources()
+    pruning: PruningRule = PruningRule()
+    seed: int = 0
+    objective: str = OBJECTIVE
+
+    def __post_init__(self) -> None:
+        if self.num_trials < 1:
+            raise ConfigError(f"the value of `trials` is {self.num_trials!r}, but must be >= 1")
+        epochs = self.config.training.epochs
+        if self.pruning.grace_period > epochs:
+            raise ConfigError(
+                f"the value of `grace_period` is {self.pruning.grace_period}, but must be <= "
+                f"training.epochs, which is {epochs}"
+            )
+
+    @property
+    def paper_values(self) -> dict[str, object]:
+        """The preset's own values of what is searched: the first trial tries them."""
+        flat = self.config.flat()
+        return {
+            path: flat[path] for path, domain in self.space.items() if domain.contains(flat[path])
+        }

@@ -1,0 +1,178 @@
+"""A sweep: Tune schedules, Optuna suggests, ASHA prunes, MLflow records, the winner is tested.
+
+The order is the guarantee: trials see the validation split only; when all have ended, ONE final
+run trains the winner on trainval and ONE evaluation reads the test images.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from drmn.atomic import replacing
+from drmn.config import Config
+from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.splits import test_split, validation_split
+from drmn.names import BETA_EXACT, phased
+from orchestration.cluster import check_feasible, cluster
+from orchestration.events import Fate
+from orchestration.final import FinalResult, final_config, run_final
+from orchestration.final_logging import log_final
+from orchestration.ledger import Ledger, Winner
+from orchestration.levels import prepare_levels
+from orchestration.progress import TrialLines
+from orchestration.provenance import code_tags, command_line, data_tags
+from orchestration.request import SweepRequest
+from orchestration.settings import Settings
+from orchestration.tracking import Status, Tag, Tracker
+from orchestration.trainable import TrialContext
+from orchestration.trial_logging import SweepRun, TrialLogger
+from orchestration.trials import run_trials
+
+EXPERIMENT_PREFIX = "drmn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepResult:
+    """What a sweep found; scores are fractions."""
+
+    name: str
+    experiment_id: str
+    run_id: str
+    folder: Path
+    winner: Winner
+    final_config: Config
+    final: FinalResult
+    fates: dict[str, Fate]
+
+
+def run_sweep(request: SweepRequest, settings: Settings, console: Console) -> SweepResult:
+    """Run ``request`` to its end.
+
+    Raises:
+        DataError: the data set cannot be used.
+        ConfigError: the request is infeasible on the cluster at hand.
+        TrackingError: MLflow refuses.
+    """
+    dataset = load_dataset(request.config.data.dataset, request.data_root)
+    validation_split(dataset, request.config.validation)
+    console.print(
+        f"sweep {request.name}: {request.num_trials} trials of up to "
+        f"{request.config.training.epochs} epochs on {dataset.name}",
+        highlight=False,
+    )
+    features = prepare_levels(dataset, request.config, settings.cache_root, console)
+    with cluster(settings.ray_address):
+        check_feasible(request.resources)
+        return _Sweep(request, settings, console, dataset, features).run()
+
+
+class _Sweep:
+    """The parts that one sweep's steps share."""
+
+    def __init__(
+        self,
+        request: SweepRequest,
+        settings: Settings,
+        console: Console,
+        dataset: Dataset,
+        features: str | None,
+    ) -> None:
+        self._request = request
+        self._settings = settings
+        self._console = console
+        self._dataset = dataset
+        self._features = features
+        self._folder = settings.sweep_folder(request.name)
+        self._ledger = Ledger(self._folder / "ledger.jsonl")
+        self._tracker = Tracker(settings, f"{EXPERIMENT_PREFIX}-{dataset.name}")
+
+    def run(self) -> SweepResult:
+        parent = self._open_parent()
+        status = Status.FAILED
+        try:
+            self._search(parent)
+            result = self._finish(parent)
+            status = Status.FINISHED
+        finally:
+            self._tracker.close_run(parent.run_id, status)
+        return result
+
+    def _open_parent(self) -> SweepRun:
+        request = self._request
+        split = validation_split(self._dataset, request.config.validation)
+        tags = {
+            **code_tags(request.config, request.variant),
+            **data_tags(self._dataset, split),
+            Tag.SWEEP: request.name,
+        }
+        parent_tags = {**tags, Tag.KIND: "sweep", Tag.COMMAND: command_line()}
+        run_id = self._tracker.open_run(request.name, f"sweep {request.name}", parent_tags)
+        self._tracker.log_params(run_id, request.config.flat())
+        return SweepRun(run_id=run_id, sweep=request.name, tags=tags, config=request.config)
+
+    def _search(self, parent: SweepRun) -> None:
+        request = self._request
+        lines = TrialLines(
+            self._console, metric=request.objective, num_epochs=request.config.training.epochs
+        )
+        logger = TrialLogger(self._tracker, parent)
+        try:
+            run_trials(
+                request,
+                self._settings,
+                self._context(request.config),
+                observers=[self._ledger, lines, logger],
+            )
+        finally:
+            logger.finish()
+
+    def _finish(self, parent: SweepRun) -> SweepResult:
+        winner = self._ledger.winner(self._request.objective)
+        config = final_config(
+            self._request.config,
+            winner.overrides,
+            epochs=winner.epoch,
+            beta=winner.metrics[phased("val", BETA_EXACT)],
+        )
+        with self._console.status("training the winner on trainval, then one test evaluation"):
+            final = run_final(self._context(config), self._request.resources)
+        split = test_split(self._dataset)
+        log_final(self._tracker, parent, config, final, data_tags(self._dataset, split))
+        result = SweepResult(
+            name=self._request.name,
+            experiment_id=self._tracker.experiment_id,
+            run_id=parent.run_id,
+            folder=self._folder,
+            winner=winner,
+            final_config=config,
+            final=final,
+            fates=self._ledger.fates(),
+        )
+        _write_result(result)
+        return result
+
+    def _context(self, config: Config) -> TrialContext:
+        return TrialContext(
+            config=config.flat(),
+            data_root=str(self._request.data_root),
+            features=self._features,
+            num_threads=max(1, int(self._request.resources.cpus)),
+        )
+
+
+def _write_result(result: SweepResult) -> None:
+    content = {
+        "sweep": result.name,
+        "winner": {"trial": result.winner.trial, "epoch": result.winner.epoch},
+        "config": result.final_config.flat(),
+        "validation": result.winner.metrics,
+        "test": result.final.scores,
+        "fates": {trial: fate.value for trial, fate in result.fates.items()},
+    }
+    with replacing(result.folder / "result.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    for name, data in result.final.files.items():
+        with replacing(result.folder / "final" / name) as temporary:
+            temporary.write_bytes(data)

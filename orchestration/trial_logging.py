@@ -1,0 +1,103 @@
+"""Trials to MLflow without holding up the sweep: an observer that only fills a queue.
+
+One thread empties the queue; a run is opened, filled and closed in the order things happened.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drmn.config import Config
+from drmn.config_tree import Scalar
+from drmn.errors import DrmnError
+from orchestration.events import Fate
+from orchestration.tracking import Status, Tag, Tracker
+
+logger = logging.getLogger(__name__)
+
+_LOGGED_PREFIXES = ("val/", "loss/", "time/", "cost/")
+_STATUS = {
+    Fate.COMPLETE: Status.FINISHED,
+    Fate.PRUNED: Status.PRUNED,
+    Fate.FAILED: Status.FAILED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRun:
+    """The parent run and what its children inherit from it."""
+
+    run_id: str
+    sweep: str
+    tags: Mapping[str, str]
+    config: Config
+
+
+class TrialLogger:
+    """One MLflow child run per trial: params at its start, metrics per epoch, status at its end."""
+
+    def __init__(self, tracker: Tracker, parent: SweepRun) -> None:
+        self._tracker = tracker
+        self._parent = parent
+        self._runs: dict[str, str] = {}
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._num_failed = 0
+        self._thread = threading.Thread(target=self._drain, name="mlflow-writer", daemon=True)
+        self._thread.start()
+
+    def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
+        """See TrialObserver."""
+        self._jobs.put(lambda: self._open(trial, dict(overrides)))
+
+    def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """See TrialObserver."""
+        logged = {k: float(v) for k, v in metrics.items() if k.startswith(_LOGGED_PREFIXES)}
+        self._jobs.put(lambda: self._tracker.log_metrics(self._runs[trial], logged, epoch))
+
+    def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
+        """See TrialObserver."""
+        self._jobs.put(lambda: self._close(trial, fate, reason))
+
+    def finish(self, timeout_s: float = 120.0) -> None:
+        """Wait until everything has been written.
+
+        Raises:
+            DrmnError: writes failed, or the server did not take everything in time.
+        """
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        if self._thread.is_alive() or self._num_failed:
+            raise DrmnError(
+                f"MLflow refused {self._num_failed} writes and {self._jobs.qsize()} still wait "
+                f"after {timeout_s:g} s",
+                "look at the tracking server's log; the sweep's own files are complete",
+            )
+
+    def _open(self, trial: str, overrides: dict[str, Scalar]) -> None:
+        config = self._parent.config.with_overrides(overrides)
+        tags = {
+            **self._parent.tags,
+            Tag.KIND: "trial",
+            Tag.CONFIG_HASH: config.hash(),
+            Tag.SEED: str(config.training.seed),
+        }
+        key = f"{self._parent.sweep}/{trial}"
+        run_id = self._tracker.open_run(key, f"trial {trial}", tags, self._parent.run_id)
+        self._runs[trial] = run_id
+        self._tracker.log_params(run_id, config.flat())
+
+    def _close(self, trial: str, fate: Fate, reason: str) -> None:
+        if reason:
+            self._tracker.log_tags(self._runs[trial], {Tag.FAILURE: reason[:500]})
+        self._tracker.close_run(self._runs[trial], _STATUS[fate])
+
+    def _drain(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except DrmnError as error:
+                logger.warning("%s", error)
+                self._num_failed += 1
