@@ -67,14 +67,14 @@ class AshaScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, rule: SuccessiveHalving, metric: str, state_file: Path) -> None:
         super().__init__()
         self.rule = rule
-        self.metric = metric
+        self._metric = metric
         self._state_file = state_file
         if state_file.exists():
             rule.rungs = _read_rungs(state_file)
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Tune's hook; the objective was given at construction and is maximised."""
-        return metric in (None, self.metric) and mode in (None, "max")
+        return metric in (None, self._metric) and mode in (None, "max")
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's hook: STOP or CONTINUE after an epoch."""
@@ -88,7 +88,7 @@ class AshaScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def _goes_on(self, trial: Trial, result: dict[str, Any]) -> bool:
         num_values = _num_values(self.rule.rungs)
-        verdict = self.rule.goes_on(trial_name(trial), result[EPOCH], result[self.metric])
+        verdict = self.rule.goes_on(trial_name(trial), result[EPOCH], result[self._metric])
         if _num_values(self.rule.rungs) > num_values:
             rungs = {str(epoch): values for epoch, values in self.rule.rungs.items()}
             with replacing(self._state_file) as temporary:

@@ -1,0 +1,46 @@
+# Two commands matter: `make sweep` (the demo) and `make test` (everything the tests need, and the
+# tests). Both start from a machine with nothing but Python 3.11.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_FLAGS ?= --quiet --disable-pip-version-check
+STAMP := $(VENV)/.installed
+THREADS := OMP_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help install sweep test test-fast test-slow check format clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(STAMP) ## Create the virtual environment from pinned versions
+
+$(STAMP): pyproject.toml infra/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c infra/constraints.txt -e '.[dev]'
+	@touch $@
+
+sweep: install ## Demo: a hyperparameter sweep of the full DRMN on rendered sprites
+	$(BIN)/drmn-sweep --dataset sprites --trials 8
+
+test: install test-fast test-slow ## Everything needed to run the test suite, and the suite
+
+test-fast: install ## Tests of one second each
+	$(THREADS) $(BIN)/python -m pytest -m 'not slow'
+
+test-slow: install ## Real Ray, MLflow, processes: at most 60 s each
+	$(THREADS) $(BIN)/python -m pytest -m slow --durations=5
+
+check: install ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## Rewrite files in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove environment and caches; keeps .drmn (results)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,42 @@
+"""The sweep's own record gives the winner and every trial's fate."""
+
+from pathlib import Path
+
+import pytest
+
+from drmn.errors import DrmnError
+from drmn.names import OBJECTIVE
+from orchestration.events import Fate
+from orchestration.ledger import Ledger
+
+
+def _ledger(folder: Path) -> Ledger:
+    ledger = Ledger(folder / "ledger.jsonl")
+    ledger.started("0000", {"inference.beta": 0.3})
+    ledger.started("0001", {"inference.beta": 0.6})
+    ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.4, "pid": 1})
+    ledger.epoch_ended("0001", 1, {OBJECTIVE: 0.6})
+    ledger.epoch_ended("0001", 2, {OBJECTIVE: 0.6})
+    ledger.ended("0000", Fate.PRUNED, 1, "")
+    ledger.ended("0001", Fate.COMPLETE, 2, "")
+    return ledger
+
+
+def test_the_winner_is_the_best_epoch_and_the_earliest_of_equals(tmp_path: Path) -> None:
+    _ledger(tmp_path)
+    winner = Ledger(tmp_path / "ledger.jsonl").winner(OBJECTIVE)
+    assert (winner.trial, winner.epoch) == ("0001", 1)
+    assert winner.overrides == {"inference.beta": 0.6}
+    assert winner.metrics == {OBJECTIVE: 0.6}
+
+
+def test_fates(tmp_path: Path) -> None:
+    assert _ledger(tmp_path).fates() == {"0000": Fate.PRUNED, "0001": Fate.COMPLETE}
+
+
+def test_without_an_epoch_the_reasons_are_told(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.started("0000", {})
+    ledger.ended("0000", Fate.FAILED, 0, "DivergenceError: loss is nan")
+    with pytest.raises(DrmnError, match="loss is nan"):
+        ledger.winner(OBJECTIVE)
