@@ -69,13 +69,15 @@ def draw_foreground(image: Image.Image, ground: str, rng: np.random.Generator) -
 def _gradient(
     sky: Colour, ground: Colour, horizon: float, size: int, rng: np.random.Generator
 ) -> Image.Image:
-    down = np.linspace(0.0, 1.0, size)[:, None, None]
+    """Smooth, so it is computed small and enlarged."""
+    small = size // 3
+    down = np.linspace(0.0, 1.0, small)[:, None, None]
     below = 1.0 / (1.0 + np.exp(-(down - horizon) / 0.02))
     colours = (1 - below) * np.array(sky) + below * np.array(ground) * (1.15 - 0.35 * down)
     coarse = Image.fromarray(rng.normal(0.0, 1.0, (7, 7)).astype(np.float32))
-    mottle = np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC))[:, :, None]
-    pixels = colours * (1.0 + 0.06 * mottle)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    mottle = np.asarray(coarse.resize((small, small), Image.Resampling.BICUBIC))[:, :, None]
+    pixels = np.clip(colours * (1.0 + 0.06 * mottle), 0, 255).astype(np.uint8)
+    return Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _draw_habitat(

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
 Outline = Float64[np.ndarray, "n 2"]
+Light = Float64[np.ndarray, "H W"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +39,15 @@ class Pen:
 
     def fill(self, outline: Outline, colour: Colour, edge: Colour | None = None) -> None:
         """A filled polygon, with a line around it where ``edge`` is given."""
-        points = self.points(outline)
-        self._draw.polygon(points, fill=colour)
+        self._draw.polygon(self.points(outline), fill=colour)
         if edge is not None:
-            width = max(2, round(0.09 * self.scale))
-            self._draw.line([*points, points[0], points[1]], edge, width, joint="curve")
+            self.outline(outline, edge)
+
+    def outline(self, outline: Outline, colour: Colour) -> None:
+        """A closed line around a polygon."""
+        points = self.points(outline)
+        width = max(2, round(0.09 * self.scale))
+        self._draw.line([*points, *points[:2]], colour, width, joint="curve")
 
     def stroke(self, path: Outline, colour: Colour, width: float) -> None:
         """An open line of a width given in units."""
@@ -104,15 +109,18 @@ def pattern_mask(
     cos, sin = np.cos(turn), np.sin(turn)
     across, down = cos * u - sin * v, sin * u + cos * v
     if pattern == "striped":
-        return np.sin(11.0 * down) > 0.1
-    if pattern == "checkered":
-        return np.sin(8.0 * across) * np.sin(8.0 * down) > 0
-    if pattern == "spotted":
+        wave = np.sin(11.0 * down) - 0.1
+    elif pattern == "checkered":
+        wave = np.sin(8.0 * across) * np.sin(8.0 * down)
+    elif pattern == "spotted":
         row = np.round(down / 0.42)
         offset = across - 0.22 * (row % 2)
         near_x = offset - 0.46 * np.round(offset / 0.46)
-        return near_x**2 + (down - 0.42 * row) ** 2 < 0.135**2
-    return np.zeros(u.shape, dtype=bool)
+        wave = 0.135**2 - near_x**2 - (down - 0.42 * row) ** 2
+    else:
+        wave = np.full(u.shape, -1.0)
+    mask: Bool[np.ndarray, "H W"] = wave > 0.0
+    return mask
 
 
 def texture_light(
@@ -123,14 +131,15 @@ def texture_light(
 ) -> Float64[np.ndarray, "H W"]:
     """How much lighter each point is (about -0.3..0.5) for the surface it has."""
     if texture == "furry":
-        hair = rng.normal(0.0, 1.0, u.shape)
+        hair: Light = rng.normal(0.0, 1.0, u.shape)
         hair = hair + np.roll(hair, 1, axis=0) + np.roll(hair, 2, axis=0) + np.roll(hair, 3, axis=0)
-        return np.asarray(0.11 * hair)
+        return 0.11 * hair
     if texture == "scaly":
         row = np.floor(v / 0.17)
         x = u + 0.13 * (row % 2)
         x = x - 0.26 * np.round(x / 0.26)
         rim = np.hypot(x / 0.13, (v - 0.17 * row) / 0.17)
-        return np.asarray(np.where(rim > 0.85, -0.3, 0.14 * (0.85 - rim)))
+        return np.where(rim > 0.85, -0.3, 0.14 * (0.85 - rim))
     distance = ((u + 0.35) / 0.42) ** 2 + ((v + 0.45) / 0.26) ** 2
-    return np.asarray(0.75 * np.exp(-(distance**2)) - 0.1 * np.clip(v, 0, 1))
+    light: Light = 0.75 * np.exp(-(distance**2)) - 0.1 * np.clip(v, 0.0, 1.0)
+    return light

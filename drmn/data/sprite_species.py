@@ -40,10 +40,12 @@ GROUPS = (
     Group(name="carried", options=("carries a star", "carries a ring"), optional=True),
     Group(name="habitat", options=("meadow", "desert", "night", "sea")),
 )
+OPTIONS = {group.name: group.options for group in GROUPS}
 ATTRIBUTES = tuple(option for group in GROUPS for option in group.options)
 
 _FAMILIES = ("bimble", "crag", "dorrin", "fenwick", "glim", "morrow", "quill", "tarn")
 _SPECIES = ("lesser", "great", "northern", "marsh", "hooded")
+Look = dict[str, str]  # the option of each group that one picture shows, "" for none
 _Marks = tuple[int | None, ...]  # the dominant option of each group
 
 
@@ -57,14 +59,14 @@ class Species:
     tint: float  # hue shift of the background, -1..1
     plant: int  # which of the scenery's plants grows here
 
-    def realise(self, rng: np.random.Generator) -> dict[str, str | None]:
-        """What one picture shows: an option (or None) of each group, drawn by strength."""
-        look: dict[str, str | None] = {}
+    def realise(self, rng: np.random.Generator) -> Look:
+        """What one picture shows: an option (or "") of each group, drawn by strength."""
+        look: Look = {}
         start = 0
         for group in GROUPS:
             strengths = self.strengths[start : start + len(group.options)]
             index = int(np.searchsorted(np.cumsum(strengths), rng.random(), side="right"))
-            look[group.name] = group.options[index] if index < len(group.options) else None
+            look[group.name] = group.options[index] if index < len(group.options) else ""
             start += len(group.options)
         return look
 
@@ -129,12 +131,12 @@ def _unseen_are_covered(marks: list[_Marks], unseen: set[int]) -> bool:
 
 
 def _strengths(mark: _Marks, rng: np.random.Generator) -> Float64[np.ndarray, " A"]:
-    """The mark of each group at 0.75..0.98; part of the rest goes to one other option."""
+    """The mark of each group at 0.65..0.97; part of the rest goes to one other option."""
     parts = []
     for group, index in zip(GROUPS, mark, strict=True):
         size = len(group.options)
         strengths = np.zeros(size)
-        dominant = rng.uniform(0.75, 0.98)
+        dominant = rng.uniform(0.65, 0.97)
         rival = int(rng.integers(size + group.optional))
         if index is not None:
             strengths[index] = dominant

@@ -81,7 +81,7 @@ def _render(folder: Path, seed: int, progress: Progress | None) -> None:
         for row, (label, number) in enumerate(zip(labels, numbers, strict=True)):
             rng = np.random.default_rng([seed, VERSION, int(label), int(number)])
             image = io.BytesIO()
-            draw_sprite(species[label], rng).save(image, "PNG")
+            draw_sprite(species[label], rng).save(image, "PNG", compress_level=4)
             archive.writestr(zipfile.ZipInfo(f"images/{paths[row]}"), image.getvalue())
             if progress is not None:
                 progress(row + 1, len(labels))
