@@ -128,7 +128,7 @@ def _draw_clutter(pen: Pen, rng: np.random.Generator) -> None:
     """A pebble or leaf in a body colour, so that colour alone does not tell the species."""
     name = list(BODY_COLOURS)[int(rng.integers(len(BODY_COLOURS)))]
     colour = shift_hue(BODY_COLOURS[name], rng.normal(0, 0.02), rng.uniform(0.6, 1.0))
-    x, y, size = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.025, 0.075)
+    x, y, size = rng.uniform(0, 1), rng.uniform(0.25, 1), rng.uniform(0.025, 0.075)
     turn = rng.uniform(0, np.pi)
     pen.fill(ellipse(x, y, size, size * rng.uniform(0.5, 1.0), turn, n=14), colour)
     if rng.random() < 0.5:
