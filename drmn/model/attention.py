@@ -4,14 +4,18 @@ Legend: v ``[B R C]`` fused feature, p ``[A C]`` prototypes, omega ``[B A R]`` s
 k ``[B A C]`` attribute features, q ``[B A C]`` channel descriptors, eta ``[B A C]`` channel
 weights, h = k * eta, M = C / m the bottleneck's width.
 
-Two rewritings, both exact:
+Rewritings, all exact:
 
 * **Folded W1.** p_aT (W1 v_r) = (W1T p_a)T v_r by associativity. W1T p costs A*C*C multiplications
   once per step, W1 v would cost B*R*C*C and a stored ``[B R C]`` tensor.
 * **Linear Eq. 3.** W2 (norm(p_a) + norm(mean v_i)) = W2 norm(p_a) + W2 norm(mean v_i), so W2 is
   applied to A + B rows in place of A*B, and q is never built: its A*B sums are taken after the
   bottleneck's first layer, over C/m channels in place of C.
+* **Scores without features.** Without channel attention h = k, and e_a = (W4T p_a)T sum_r omega_r
+  v_r = sum_r omega_r ((W4T p_a)T v_r): unless the SIT wants k, no ``[B A C]`` tensor is needed.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +24,10 @@ from torch import Tensor, nn
 
 from drmn.config import ChannelAttentionConfig, Norm
 from drmn.errors import ConfigError
+from drmn.model.classifier import attribute_scores
 from drmn.model.precision import at_least_float32
+from drmn.model.products import linear, runs_on_cpu
+from drmn.model.streamed_dab import streamed_dual_attention
 
 
 class SpatialAttention(nn.Module):
@@ -33,7 +40,7 @@ class SpatialAttention(nn.Module):
 
     def queries(self, prototypes: Float[Tensor, "A C"]) -> Float[Tensor, "A C"]:
         """Row a is W1T p_a."""
-        return prototypes @ self.w1
+        return linear(prototypes, self.w1.t())
 
 
 def spatial_attention(
@@ -75,23 +82,28 @@ class ChannelAttention(nn.Module):
         nn.init.kaiming_uniform_(self.w2, nonlinearity="relu")
         nn.init.xavier_uniform_(self.w3)
 
-    def descriptors(
-        self, prototypes: Float[Tensor, "A C"], v: Float[Tensor, "B R C"]
-    ) -> tuple[Float[Tensor, "A M"], Float[Tensor, "B M"]]:
-        """W2 q of Eq. 3 as its two summands: q_i^a's is the sum of row a and row i."""
-        of_attributes = F.linear(self.norm(prototypes), self.w2)
-        of_images = F.linear(self.norm(at_least_float32(v).mean(dim=1)), self.w2)
-        return of_attributes, of_images
+    def gates(self, prototypes: Float[Tensor, "A C"], v: Float[Tensor, "B R C"]) -> "Gates":
+        """Eq. 3 in its linear form, with what Eq. 4 still has to do."""
+        mean = at_least_float32(v).mean(dim=1)
+        return Gates(
+            of_attributes=linear(self.norm(prototypes), self.w2),
+            of_images=linear(self.norm(mean), self.w2),
+            w3=self.w3,
+        )
 
 
-def channel_weights(
-    of_attributes: Float[Tensor, "A M"],
-    of_images: Float[Tensor, "B M"],
-    w3: Float[Tensor, "C M"],
-) -> Float[Tensor, "B A C"]:
+class Gates(NamedTuple):
+    """W2 q as its two summands (q_i^a's is the sum of row a and row i), and W3."""
+
+    of_attributes: Float[Tensor, "A M"]
+    of_images: Float[Tensor, "B M"]
+    w3: Float[Tensor, "C M"]
+
+
+def channel_weights(gates: Gates) -> Float[Tensor, "B A C"]:
     """eta of Eq. 4: sigmoid(W3 ReLU(W2 q)), in at least float32."""
-    hidden = (of_attributes + of_images.unsqueeze(1)).relu()
-    return at_least_float32(F.linear(hidden, w3)).sigmoid()
+    hidden = (gates.of_attributes + gates.of_images.unsqueeze(1)).relu()
+    return at_least_float32(linear(hidden, gates.w3)).sigmoid()
 
 
 class ChannelNorm(nn.Module):
@@ -107,3 +119,35 @@ class ChannelNorm(nn.Module):
         wide = at_least_float32(x)
         normed: Tensor = F.normalize(wide, dim=-1) if self.layer is None else self.layer(wide)
         return normed
+
+
+def dual_attention(
+    v: Float[Tensor, "B R C"],
+    queries: Float[Tensor, "A C"],
+    probes: Float[Tensor, "A C"],
+    gates: Gates | None,
+    *,
+    with_features: bool,
+) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A C"] | None]:
+    """Attribute scores e (Eqs. 1-4, 7) and, if asked for, the features h that the SIT works on.
+
+    Args:
+        queries: W1T p; probes: W4T p.
+        gates: channel attention; None leaves it out (h = k).
+    """
+    if gates is None and not with_features:
+        return attended_scores(spatial_attention(v, queries), v, probes), None
+    if gates is not None and runs_on_cpu(v):
+        e, h = streamed_dual_attention(v, queries, probes, *gates, with_features)
+        return e, h if with_features else None
+    k = attribute_features(spatial_attention(v, queries), v)
+    h = k if gates is None else k * channel_weights(gates)
+    return attribute_scores(h, probes), h if with_features else None
+
+
+def attended_scores(
+    omega: Float[Tensor, "B A R"], v: Float[Tensor, "B R C"], probes: Float[Tensor, "A C"]
+) -> Float[Tensor, "B A"]:
+    """e of Eq. 7 for h = k, by way of the regions' own scores."""
+    region_scores = at_least_float32(torch.matmul(probes, v.transpose(1, 2)))
+    return (omega * region_scores).sum(dim=-1)

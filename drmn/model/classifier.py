@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from drmn.config import GlobalBranchConfig
 from drmn.errors import ConfigError
 from drmn.model.precision import at_least_float32
+from drmn.model.products import linear
 
 
 class AttributeClassifier(nn.Module):
@@ -24,7 +25,7 @@ class AttributeClassifier(nn.Module):
 
     def probes(self, prototypes: Float[Tensor, "A C"]) -> Float[Tensor, "A C"]:
         """Row a is W4T p_a."""
-        return prototypes @ self.w4
+        return linear(prototypes, self.w4.t())
 
 
 def attribute_scores(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from drmn.config import FusionConfig
 from drmn.errors import ConfigError
 from drmn.model.levels import LevelSpec
+from drmn.model.products import Linear
 
 
 def pool_down(level: Float[Tensor, "B H W C"], height: int, width: int) -> Float[Tensor, "B h w C"]:
@@ -46,7 +47,7 @@ class Projection(nn.Module):
     def __init__(self, level: LevelSpec, target: LevelSpec, *, norm_relu: bool) -> None:
         super().__init__()
         self.grid = (target.height, target.width)
-        self.linear = nn.Linear(level.channels, target.channels, bias=not norm_relu)
+        self.linear = Linear(level.channels, target.channels, bias=not norm_relu)
         self.norm = nn.BatchNorm1d(target.channels) if norm_relu else None
 
     def forward(self, level: Float[Tensor, "B H W c"]) -> Float[Tensor, "B h w C"]:
@@ -101,7 +102,7 @@ def narrowing(width: int, channels: int) -> nn.Module:
     """The identity, or an orthonormally initialised 1x1 projection where the widths differ."""
     if width == channels:
         return nn.Identity()
-    projection = nn.Linear(width, channels, bias=False)
+    projection = Linear(width, channels, bias=False)
     nn.init.orthogonal_(projection.weight)
     return projection
 

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from drmn.config import ModelConfig
 from drmn.model.attention import (
     ChannelAttention,
+    Gates,
     SpatialAttention,
     attribute_features,
     channel_weights,
+    dual_attention,
     spatial_attention,
 )
 from drmn.model.classifier import (
@@ -99,35 +101,33 @@ class DRMN(nn.Module):
     def forward(self, levels: Sequence[Float[Tensor, "B _ _ _"]]) -> Scores:
         """Scores of a batch; in training mode o_sit mixes the batch's images (Eqs. 5-6)."""
         v = self.fusion(levels)
-        h = self._features(v)
-        o_sit = self._logits(self.sit(h)) if self.sit is not None and self.training else None
+        probes = self.classifier.probes(self.prototypes)
+        sit = self.sit if self.training else None
+        e, h = dual_attention(
+            v,
+            self.spatial.queries(self.prototypes),
+            probes,
+            self._gates(v),
+            with_features=sit is not None,
+        )
+        o_sit = None
+        if sit is not None and h is not None:
+            o_sit = self._logits(attribute_scores(sit(h), probes))
         g = None if self.global_branch is None else self.global_branch(levels[-1])
-        return Scores(o=self._logits(h), g=g, o_sit=o_sit)
+        return Scores(o=self._logits(e), g=g, o_sit=o_sit)
 
     def explain(self, levels: Sequence[Float[Tensor, "B _ _ _"]]) -> Explanation:
         """The maps behind the scores; ``[B A C]`` of memory, so for a few images at a time."""
         v = self.fusion(levels)
         omega = spatial_attention(v, self.spatial.queries(self.prototypes))
         k = attribute_features(omega, v)
-        eta = self._channel_weights(v)
-        e = self._attribute_scores(k if eta is None else k * eta)
+        gates = self._gates(v)
+        eta = None if gates is None else channel_weights(gates)
+        e = attribute_scores(k if eta is None else k * eta, self.classifier.probes(self.prototypes))
         return Explanation(attention=omega, channel_weights=eta, attribute_scores=e)
 
-    def _features(self, v: Float[Tensor, "B R C"]) -> Float[Tensor, "B A C"]:
-        omega = spatial_attention(v, self.spatial.queries(self.prototypes))
-        k = attribute_features(omega, v)
-        eta = self._channel_weights(v)
-        return k if eta is None else k * eta
+    def _gates(self, v: Float[Tensor, "B R C"]) -> Gates | None:
+        return None if self.channel is None else self.channel.gates(self.prototypes, v)
 
-    def _channel_weights(self, v: Float[Tensor, "B R C"]) -> Float[Tensor, "B A C"] | None:
-        if self.channel is None:
-            return None
-        of_attributes, of_images = self.channel.descriptors(self.prototypes, v)
-        return channel_weights(of_attributes, of_images, self.channel.w3)
-
-    def _attribute_scores(self, h: Float[Tensor, "B A C"]) -> Float[Tensor, "B A"]:
-        return attribute_scores(h, self.classifier.probes(self.prototypes))
-
-    def _logits(self, h: Float[Tensor, "B A C"]) -> Float[Tensor, "B K"]:
-        gamma = self.config.classifier.gamma
-        return hyperspherical_logits(self._attribute_scores(h), self.semantics, gamma)
+    def _logits(self, e: Float[Tensor, "B A"]) -> Float[Tensor, "B K"]:
+        return hyperspherical_logits(e, self.semantics, self.config.classifier.gamma)

@@ -1,11 +1,13 @@
 """Semantic interaction transformer (SIT, Eqs. 5-6): one sequence of all B*A attribute features."""
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from drmn.config import SitConfig
 from drmn.errors import ConfigError
+from drmn.model.dropout import dropout
+from drmn.model.products import Linear
+from drmn.model.streamed_attention import attention
 
 MAX_HEAD_CHANNELS = 256
 """Fused attention kernels on CUDA stop here; beyond it the N*N map would be stored."""
@@ -31,10 +33,10 @@ class SemanticInteractionTransformer(nn.Module):
             config.dropout if config.attention_dropout is None else config.attention_dropout
         )
         width = config.feedforward or channels
-        self.query_key_value = nn.Linear(channels, 3 * channels)
-        self.output = nn.Linear(channels, channels)
-        self.widen = nn.Linear(channels, width)
-        self.narrow = nn.Linear(width, channels)
+        self.query_key_value = Linear(channels, 3 * channels)
+        self.output = Linear(channels, channels)
+        self.widen = Linear(channels, width)
+        self.narrow = Linear(width, channels)
         self.norm_attention = nn.LayerNorm(channels)
         self.norm_feedforward = nn.LayerNorm(channels)
         nn.init.xavier_uniform_(self.query_key_value.weight)
@@ -51,10 +53,7 @@ class SemanticInteractionTransformer(nn.Module):
         """MHSA of Eq. 5; tokens are split into heads as ``[heads N C/heads]``."""
         heads = self.query_key_value(tokens).unflatten(1, (3, self.heads, -1)).permute(1, 2, 0, 3)
         query, key, value = heads.unbind(0)
-        dropout = self.attention_dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(
-            query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0), dropout_p=dropout
-        ).squeeze(0)
+        mixed = attention(query, key, value, self.attention_dropout if self.training else 0.0)
         joined: Tensor = self.output(mixed.transpose(0, 1).flatten(1))
         return joined
 
@@ -64,7 +63,7 @@ class SemanticInteractionTransformer(nn.Module):
         return narrowed
 
     def _drop(self, x: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
-        return F.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout, training=self.training)
 
 
 def _check_heads(heads: int, channels: int) -> None:
