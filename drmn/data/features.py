@@ -1,0 +1,200 @@
+"""The feature store: levels of a frozen backbone, computed once and read by every trial.
+
+``<cache_root>/features/<key>/`` holds Arrow files and a manifest. The key hashes all that the
+features depend on, so nothing is ever updated in place: other weights, pictures, sizes or code
+give another folder. Features are per image and use no label, so splits and folds share a store.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from drmn.config import BackboneConfig
+from drmn.data import transforms
+from drmn.data.arrow_shards import DTYPE, Level, damaged, map_shard
+from drmn.data.dataset import Dataset
+from drmn.data.extraction import Extraction, Progress
+from drmn.data.images import ImageSource, images
+from drmn.data.manifest import Manifest, check_contents, load_manifest, settings_key
+from drmn.errors import DataError
+from drmn.model.backbone import build_backbone
+from drmn.model.levels import LevelSpec
+
+VERSION = 1  # raise it with any change of what is computed from the same settings
+
+_log = logging.getLogger("drmn")
+
+
+class LevelSource(Protocol):
+    """Where backbone levels come from."""
+
+    @property
+    def specs(self) -> tuple[LevelSpec, ...]: ...
+
+    def levels(self, rows: Int64[np.ndarray, " B"]) -> tuple[Float[Tensor, "B _ _ _"], ...]:
+        """Levels ``[B, H_l, W_l, C_l]`` of the data set's ``rows``, as float32."""
+        ...
+
+
+class FeatureStore:
+    """Levels of all images of a data set, by memory map.
+
+    Attributes:
+        path: its folder.
+        manifest: what was computed, from what.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._shards: dict[int, list[Level]] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> "FeatureStore":
+        """Check the manifest and the files' sizes; :meth:`verify` checks every byte.
+
+        Raises:
+            DataError: something is missing, truncated or garbled.
+        """
+        manifest = load_manifest(path)
+        if manifest.num_rows_done != manifest.num_rows:
+            found = f"it lists {manifest.num_rows_done} of {manifest.num_rows} rows"
+            raise damaged(path / "manifest.json", found)
+        return cls(path, manifest)
+
+    @property
+    def specs(self) -> tuple[LevelSpec, ...]:
+        return self.manifest.levels
+
+    def __len__(self) -> int:
+        return self.manifest.num_rows
+
+    def __reduce__(self) -> tuple[Callable[[Path], "FeatureStore"], tuple[Path]]:
+        return FeatureStore.open, (self.path,)
+
+    def levels(self, rows: Int64[np.ndarray, " B"]) -> tuple[Float[Tensor, "B _ _ _"], ...]:
+        """Levels ``[B, H_l, W_l, C_l]`` of ``rows``, which may repeat and be in any order.
+
+        Raises:
+            DataError: a file is not what was written, or there is no such row.
+        """
+        self._check_rows(rows)
+        gathered = [np.empty((len(rows), *spec.shape), np.float16) for spec in self.specs]
+        places = zip(*divmod(rows, self.manifest.rows_per_shard), strict=True)
+        for position, (shard, row) in enumerate(places):
+            for target, level in zip(gathered, self._shard(int(shard)), strict=True):
+                target[position] = level[row]
+        return tuple(torch.from_numpy(level).float() for level in gathered)
+
+    def verify(self) -> None:
+        """Compare every file with its SHA-256.
+
+        Raises:
+            DataError: a file's bytes are not those that were written.
+        """
+        for shard in self.manifest.shards:
+            check_contents(self.path, shard)
+
+    def _shard(self, index: int) -> list[Level]:
+        if index not in self._shards:
+            shard = self.manifest.shards[index]
+            self._shards[index] = map_shard(self.path / shard.file, self.specs, shard.num_rows)
+        return self._shards[index]
+
+    def _check_rows(self, rows: Int64[np.ndarray, " B"]) -> None:
+        outside = rows[(rows < 0) | (rows >= len(self))]
+        if len(outside):
+            raise DataError(
+                f"row {outside[0]} is asked of the feature store {self.path}, "
+                f"but its rows are 0..{len(self) - 1}"
+            )
+
+
+def ensure_features(
+    dataset: Dataset,
+    backbone_config: BackboneConfig,
+    image_size: int,
+    cache_root: Path,
+    progress: Progress | None = None,
+    device: str = "cpu",
+    *,
+    pictures: ImageSource | None = None,
+) -> FeatureStore:
+    """Open the store of these features, computing it first if it is not there.
+
+    Of several processes that ask at once, one computes and the others wait. Work that was killed
+    is taken up where its last complete file ends.
+
+    Args:
+        progress: called with the number of images done and their total.
+        pictures: where the pictures come from; None: the data set's own place.
+
+    Raises:
+        DataError: a picture or the weights cannot be read (nothing is left behind then), the
+            store is damaged, or the cache cannot be written to.
+    """
+    backbone = build_backbone(replace(backbone_config, train="none"))
+    settings = feature_settings(dataset, backbone_config.name, backbone.weights_hash, image_size)
+    folder = cache_root / "features" / settings_key(settings)
+    if folder.is_dir():
+        _log.info("features %s are there already: %s", folder.name, folder)
+        return FeatureStore.open(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            if not folder.is_dir():
+                Extraction(
+                    tails=dataset.image_paths,
+                    pictures=pictures if pictures is not None else images(dataset),
+                    backbone=backbone,
+                    image_size=image_size,
+                    settings=settings,
+                    device=device,
+                ).run(folder, progress)
+    except OSError as error:
+        raise DataError(
+            f"features cannot be written to {folder}: {error}",
+            "free some space there, or give another cache folder",
+        ) from error
+    return FeatureStore.open(folder)
+
+
+def feature_settings(
+    dataset: Dataset, backbone: str, weights_hash: str, image_size: int
+) -> dict[str, object]:
+    """All that cached features depend on."""
+    return {
+        "version": VERSION,
+        "dtype": DTYPE,
+        "data_hash": dataset.data_hash,
+        "backbone": backbone,
+        "weights_hash": weights_hash,
+        "transform": transforms.describe(image_size),
+    }
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Alone, among the processes that see this cache, in computing ``folder``.
+
+    A process that is killed loses the lock with its life; the lock's file stays and means nothing.
+    """
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _log.info("waiting for another process that computes features %s", folder.name)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
