@@ -22,12 +22,13 @@ def fuse(fusion: MultiLevelFusion, levels: Sequence[Tensor]) -> Tensor:
     height, width = maps[-2].shape[2:]
     v = maps[-2]
     for level, projection in zip(maps, fusion.projections, strict=True):
+        resized = level
         if level.shape[2] > height:
-            level = F.adaptive_avg_pool2d(level, (height, width))
+            resized = F.adaptive_avg_pool2d(level, (height, width))
         elif level.shape[2] < height:
-            level = F.interpolate(level, size=(height, width), mode="bilinear")
+            resized = F.interpolate(level, size=(height, width), mode="bilinear")
         weight = projection.linear.weight[:, :, None, None]
-        v = v + F.conv2d(level, weight, projection.linear.bias)
+        v = v + F.conv2d(resized, weight, projection.linear.bias)
     return v.flatten(2).transpose(1, 2)
 
 

@@ -75,6 +75,7 @@ class _StreamedDualAttention(torch.autograd.Function):
     def backward(ctx: Any, d_e: Tensor | None, d_h: Tensor | None) -> tuple[Tensor | None, ...]:
         v, queries, probes, of_attributes, of_images, w3, omega = ctx.saved_tensors
         gradients = _Gradients(v, queries, probes, of_attributes, of_images, w3)
+        into_v = ctx.needs_input_grad[0]  # not for the cached level of a frozen backbone
         for i in range(len(v)):
             image = _image(omega[i], v[i], of_attributes + of_images[i], w3)
             d_image = torch.zeros_like(image.h) if d_h is None else d_h[i].clone()
@@ -84,8 +85,10 @@ class _StreamedDualAttention(torch.autograd.Function):
                 gradients.probes.addcmul_(d_scores, image.h)
             d_k = d_image.mul_(image.eta)
             gradients.through_gates(i, image, d_k)
-            gradients.through_attention(i, omega[i], d_k)
-        return gradients.in_order()
+            d_scores = gradients.through_attention(i, omega[i], d_k)
+            if into_v:
+                gradients.into_v(i, omega[i], d_scores, d_k)
+        return (gradients.v if into_v else None, *gradients.of_weights(), None)
 
 
 class _Gradients:
@@ -100,7 +103,7 @@ class _Gradients:
         of_images: Tensor,
         w3: Tensor,
     ) -> None:
-        self._inputs = v, queries, w3
+        self._inputs = v, w3
         self.v, self.of_images = torch.empty_like(v), torch.empty_like(of_images)
         self.queries, self.probes = torch.zeros_like(queries), torch.zeros_like(probes)
         self.of_attributes = torch.zeros_like(of_attributes)
@@ -113,33 +116,28 @@ class _Gradients:
         """Into W3 and the summands of W2 q; overwrites ``image.k``."""
         d_u = image.k.sub_(image.h).mul_(d_k)
         self.w3 += product(image.hidden.t(), d_u)
-        d_s = product(d_u, self._inputs[2]).mul_(image.hidden > 0)
+        d_s = product(d_u, self._inputs[1]).mul_(image.hidden > 0)
         self.of_attributes += d_s
         torch.sum(d_s, dim=0, out=self.of_images[i])
 
-    def through_attention(self, i: int, omega: Tensor, d_k: Tensor) -> None:
-        """Into the queries f and v."""
-        v, queries, _ = self._inputs
-        num_attributes = len(queries)
-        d_omega = product(d_k, v[i].t())
+    def through_attention(self, i: int, omega: Tensor, d_k: Tensor) -> Tensor:
+        """Into the queries f; returns d S ``[A R]``."""
+        v = self._inputs[0][i]
+        d_omega = product(d_k, v.t())
         d_scores = d_omega.sub_((d_omega * omega).sum(dim=-1, keepdim=True)).mul_(omega)
-        self.queries += product(d_scores, v[i])
+        self.queries += product(d_scores, v)
+        return d_scores
+
+    def into_v(self, i: int, omega: Tensor, d_scores: Tensor, d_k: Tensor) -> None:
+        num_attributes = len(omega)
         self._left[:num_attributes] = omega
         self._left[num_attributes:] = d_scores
         self._right[:num_attributes] = d_k
         self.v[i] = product(self._left.t(), self._right)
 
-    def in_order(self) -> tuple[Tensor | None, ...]:
-        """As autograd wants them: one per input of forward."""
-        return (
-            self.v,
-            self.queries,
-            self.probes,
-            self.of_attributes,
-            self.of_images,
-            self.w3.t(),
-            None,
-        )
+    def of_weights(self) -> tuple[Tensor, ...]:
+        """In forward's order, from the queries on."""
+        return self.queries, self.probes, self.of_attributes, self.of_images, self.w3.t()
 
 
 streamed_dual_attention: Callable[..., tuple[Tensor, Tensor]] = _StreamedDualAttention.apply
