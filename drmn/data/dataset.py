@@ -161,5 +161,5 @@ def _image_paths(file: MatFile) -> tuple[str, ...]:
 def _split_rows(file: MatFile, split: str, num_images: int) -> Int64[np.ndarray, " n"]:
     name = f"{split}_loc"
     rows = zero_based(file, name, num_images, "images")
-    check_unique(file, name, rows.tolist())
+    check_unique(file, name, (rows + 1).tolist())
     return np.sort(rows)

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
@@ -40,6 +40,7 @@ _UNREADABLE = (
 )
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """Where pictures come from."""
 

@@ -48,11 +48,10 @@ def read_variables(path: Path, names: Collection[str]) -> dict[str, Value]:
         if path.stat().st_size <= _HEADER_BYTES:
             raise MatDamageError(f"it has only {path.stat().st_size} bytes")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            data = bytes(mapped) if len(mapped) < MAX_VARIABLE_BYTES else mapped
-            return _read_all(data, names)
+            return _read_all(mapped, names)
 
 
-def _read_all(data: bytes | mmap.mmap, names: Collection[str]) -> dict[str, Value]:
+def _read_all(data: mmap.mmap, names: Collection[str]) -> dict[str, Value]:
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if data[:10] == b"MATLAB 7.3":
         raise MatDamageError("it is of version 7.3 (HDF5), but must be of version 5 to 7")
@@ -62,7 +61,7 @@ def _read_all(data: bytes | mmap.mmap, names: Collection[str]) -> dict[str, Valu
     reader = _Elements(data, order, _HEADER_BYTES)
     for kind, start, stop in reader:
         if kind == _COMPRESSED:
-            variable = _inflate(data[start:stop], order, names)
+            variable = _inflate(data, start, stop, order, names)
         elif kind == _MATRIX:
             variable = _Variable(_Elements(data, order, start, stop))
         else:
@@ -172,15 +171,17 @@ class _Variable:
         return np.frombuffer(data, values).reshape(self._shape, order="F")
 
 
-def _inflate(data: bytes, order: str, names: Collection[str]) -> _Variable:
+def _inflate(
+    data: mmap.mmap, start: int, stop: int, order: str, names: Collection[str]
+) -> _Variable:
     """The variable inside a compressed element; whole only if it is wanted."""
     try:
-        head = zlib.decompressobj().decompress(data, 1024)
+        head = zlib.decompressobj().decompress(data[start : min(stop, start + 1024)], 1024)
         variable = _Variable(_inside(head, order, truncated=True))
         if variable.name not in names:
             return variable
         stream = zlib.decompressobj()
-        whole = stream.decompress(data, MAX_VARIABLE_BYTES)
+        whole = stream.decompress(data[start:stop], MAX_VARIABLE_BYTES)
     except zlib.error as error:
         raise MatDamageError(f"a compressed variable is damaged: {error}") from error
     if not stream.eof:

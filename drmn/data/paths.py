@@ -32,22 +32,14 @@ def match_tails(paths: Iterable[str], wanted: Collection[str]) -> dict[str, str]
 
     Where several fit, one below ``images/`` or ``JPEGImages/`` wins, then the shortest.
     """
-    best: dict[str, tuple[tuple[bool, int, str], str]] = {}
+    best: dict[str, tuple[bool, int, str]] = {}
     for path in paths:
-        tail = _longest_wanted(path, wanted)
-        if tail is None:
+        tail = path
+        while tail not in wanted and tail:
+            tail = tail.partition("/")[2]
+        if not tail:
             continue
-        prefix = path[: len(path) - len(tail)].rstrip("/")
-        rank = (prefix.rpartition("/")[2] not in IMAGE_FOLDERS, len(path), path)
-        if tail not in best or rank < best[tail][0]:
-            best[tail] = (rank, path)
-    return {tail: path for tail, (_, path) in best.items()}
-
-
-def _longest_wanted(path: str, wanted: Collection[str]) -> str | None:
-    rest = path
-    while rest not in wanted:
-        _, slash, rest = rest.partition("/")
-        if not slash:
-            return None
-    return rest
+        folder = path[: len(path) - len(tail)].rstrip("/").rpartition("/")[2]
+        rank = (folder not in IMAGE_FOLDERS, len(path), path)
+        best[tail] = min(best.get(tail, rank), rank)
+    return {tail: path for tail, (_, _, path) in best.items()}

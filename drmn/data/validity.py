@@ -11,7 +11,7 @@ from drmn.data.matfile import MatFile
 from drmn.data.published import Counts
 from drmn.errors import DataError
 
-Rows = Int64[np.ndarray, " n"]
+Rows = Int64[np.ndarray, " _"]
 
 
 def zero_based(file: MatFile, name: str, size: int, of_what: str) -> Rows:
