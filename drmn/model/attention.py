@@ -26,7 +26,7 @@ from drmn.config import ChannelAttentionConfig, Norm
 from drmn.errors import ConfigError
 from drmn.model.classifier import attribute_scores
 from drmn.model.precision import at_least_float32
-from drmn.model.products import linear, runs_on_cpu
+from drmn.model.products import eagerly_on_cpu, linear
 from drmn.model.streamed_dab import streamed_dual_attention
 
 
@@ -137,7 +137,7 @@ def dual_attention(
     """
     if gates is None and not with_features:
         return attended_scores(spatial_attention(v, queries), v, probes), None
-    if gates is not None and runs_on_cpu(v):
+    if gates is not None and eagerly_on_cpu(v):
         e, h = streamed_dual_attention(v, queries, probes, *gates, with_features)
         return e, h if with_features else None
     k = attribute_features(spatial_attention(v, queries), v)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from drmn.model.products import runs_on_cpu
+from drmn.model.products import eagerly_on_cpu
 
 _LEVELS = 256
 _WORD_BYTES = 8
@@ -49,7 +49,7 @@ def dropout(x: Float[Tensor, "N C"], probability: float, *, training: bool) -> F
     """Inverted dropout: 0 with ``probability``, else divided by the probability of being kept."""
     if not training or probability == 0.0:
         return x
-    if not runs_on_cpu(x):
+    if not eagerly_on_cpu(x):
         return F.dropout(x, probability, training)
     stream = MaskStream(draw_seed(), probability)
     return x * stream.draw(x.shape, x.dtype).div_(stream.keep)

@@ -37,11 +37,15 @@ def product(x: Float[Tensor, "m k"], y: Float[Tensor, "k n"]) -> Float[Tensor, "
     return torch.mm(x, y)
 
 
-def runs_on_cpu(x: Tensor) -> bool:
-    """Whether ``x`` will be computed in its own float32 or float64 on the CPU (no autocast)."""
+def eagerly_on_cpu(x: Tensor) -> bool:
+    """Whether ``x`` is computed on in its own float32 or float64: no autocast, no torch.compile.
+
+    Where this holds, hand-written CPU forms replace PyTorch's; a compiler sees the plain ones.
+    """
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
+        and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
     )
 
@@ -59,7 +63,7 @@ def linear(
     bias: Float[Tensor, " d"] | None = None,
 ) -> Float[Tensor, "*rows d"]:
     """``x @ weight.T + bias``, differentiable."""
-    if not (runs_on_cpu(x) and x.dtype == weight.dtype):
+    if not (eagerly_on_cpu(x) and x.dtype == weight.dtype):
         return F.linear(x, weight, bias)
     flat = _linear(x.reshape(-1, x.shape[-1]), weight, bias)
     return flat.view(*x.shape[:-1], -1)

@@ -22,7 +22,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from drmn.model.dropout import MaskStream, draw_seed
-from drmn.model.products import product, runs_on_cpu
+from drmn.model.precision import at_least_float32
+from drmn.model.products import product
 
 _BLOCK_VALUES = 2**20  # of the map held at a time: two or three such buffers stay in the cache
 _MIN_BLOCK_ROWS = 32
@@ -34,9 +35,14 @@ def attention(
     value: Float[Tensor, "heads N d"],
     dropout: float,
 ) -> Float[Tensor, "heads N d"]:
-    """``dropout(softmax(Q K^T / sqrt(d))) V`` per head, in memory linear in N."""
-    if dropout > 0.0 and runs_on_cpu(query):
-        return seeded_attention(query, key, value, dropout, draw_seed())
+    """``dropout(softmax(Q K^T / sqrt(d))) V`` per head, in memory linear in N.
+
+    Under autocast on the CPU the products stay in float32: there is no fused kernel to take.
+    """
+    if dropout > 0.0 and query.device.type == "cpu" and not torch.compiler.is_compiling():
+        with torch.autocast("cpu", enabled=False):
+            wide = (at_least_float32(x) for x in (query, key, value))
+            return seeded_attention(*wide, dropout, draw_seed()).to(query.dtype)
     fused = F.scaled_dot_product_attention(
         query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0), dropout_p=dropout
     )

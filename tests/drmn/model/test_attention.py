@@ -138,7 +138,7 @@ def test_streamed_and_composed_forms_agree_with_their_gradients(monkeypatch, wit
         return [e, *torch.autograd.grad(total, block.parameters())]
 
     streamed = gradients()
-    monkeypatch.setattr(attention, "runs_on_cpu", lambda _: False)
+    monkeypatch.setattr(attention, "eagerly_on_cpu", lambda _: False)
     for ours, theirs in zip(streamed, gradients(), strict=True):
         assert_allclose(ours.detach(), theirs.detach(), rtol=1e-10, atol=1e-12)
 
