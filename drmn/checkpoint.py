@@ -100,6 +100,20 @@ def discard_old(folder: Path, num_kept: int = NUM_KEPT) -> None:
         path.unlink(missing_ok=True)
 
 
+def refuse_newer(path: Path) -> None:
+    """``path`` would be the newest checkpoint of its folder.
+
+    Raises:
+        CheckpointError: the folder holds a newer one, which a later resume would take instead.
+    """
+    newest = max([path, *list_checkpoints(path.parent)])
+    if newest != path:
+        raise CheckpointError(
+            f"{path.parent} holds {newest.name}, but nothing newer than {path.name} may lie there",
+            "resume from that folder, or save to another one",
+        )
+
+
 def check_same(
     what: str,
     saved: Mapping[str, Scalar],

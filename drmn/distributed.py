@@ -134,7 +134,7 @@ def gather_scores(scores: Scores, world: World) -> Scores:
     if world.size == 1:
         return scores
     present = {name: part for name, part in vars(scores).items() if part is not None}
-    whole = gather(torch.cat([part.float() for part in present.values()], dim=1), world)
+    whole = gather(torch.cat(list(present.values()), dim=1), world)
     columns = whole.chunk(len(present), dim=1)
     return replace(scores, **dict(zip(present, columns, strict=True)))
 

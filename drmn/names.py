@@ -21,6 +21,8 @@ LOSS_SELF_CALIBRATION = "loss/self_calibration"
 LOSS_GLOBAL = "loss/global"
 
 TIME_EPOCH_S = "time/epoch_s"
+TIME_DATA_WAIT_SHARE = "time/data_wait_share"
+"""Share of an epoch's training time spent waiting for the data to be read."""
 COST_GPU_HOURS = "cost/gpu_hours"
 EPOCH = "epoch"
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float16, Int64
 from torch import Tensor
 
 from drmn.config import BackboneConfig
@@ -30,10 +30,12 @@ from drmn.model.backbone import build_backbone
 from drmn.model.levels import LevelSpec
 
 VERSION = 1  # raise it with any change of what is computed from the same settings
+_SERIAL_SIZE = 1 << 15  # torch hands larger element-wise work to its pool of threads
 
 _log = logging.getLogger("drmn")
 
 
+@runtime_checkable
 class LevelSource(Protocol):
     """Where backbone levels come from."""
 
@@ -89,11 +91,13 @@ class FeatureStore:
         """
         self._check_rows(rows)
         gathered = [np.empty((len(rows), *spec.shape), np.float16) for spec in self.specs]
-        places = zip(*divmod(rows, self.manifest.rows_per_shard), strict=True)
-        for position, (shard, row) in enumerate(places):
-            for target, level in zip(gathered, self._shard(int(shard)), strict=True):
+        shards, offsets = np.divmod(rows, self.manifest.rows_per_shard)
+        for position, (shard, row) in enumerate(
+            zip(shards.tolist(), offsets.tolist(), strict=True)
+        ):
+            for target, level in zip(gathered, self._shard(shard), strict=True):
                 target[position] = level[row]
-        return tuple(torch.from_numpy(level).float() for level in gathered)
+        return tuple(_float32(torch.from_numpy(level)) for level in gathered)
 
     def verify(self) -> None:
         """Compare every file with its SHA-256.
@@ -180,6 +184,19 @@ def feature_settings(
         "weights_hash": weights_hash,
         "transform": transforms.describe(image_size),
     }
+
+
+def _float32(halves: Float16[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """A cast that stays on the calling thread.
+
+    That thread reads ahead while the main one computes: two teams of workers on the same cores
+    wait for each other at every barrier (32 ms for one batch instead of 1 on two busy cores).
+    """
+    floats = torch.empty(halves.shape)
+    targets, sources = (torch.split(each.view(-1), _SERIAL_SIZE) for each in (floats, halves))
+    for target, source in zip(targets, sources, strict=True):
+        target.copy_(source)
+    return floats
 
 
 @contextmanager

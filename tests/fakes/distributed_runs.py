@@ -1,0 +1,43 @@
+"""What the processes of a distributed test do: importable by name in a new process."""
+
+from pathlib import Path
+
+import torch
+from tiny_runs import ArraySource, tiny_config, tiny_split
+
+from drmn.distributed import World, gather, gather_rows
+from drmn.training import Trainer
+
+
+def run(world: World, device: torch.device, folder: Path, overrides: dict[str, object]) -> None:
+    """Two epochs in float64; every process writes losses, last gradients, weights and scores."""
+    torch.set_num_threads(1)
+    source = ArraySource(torch.float64)
+    trainer = Trainer(tiny_config(**overrides), tiny_split(), source, device, world=world)
+    trainer.network.double()
+    losses = [trainer.train_epoch(evaluate=False).metrics for _ in range(2)]
+    gradients = {n: p.grad for n, p in trainer.network.named_parameters() if p.grad is not None}
+    found = {
+        "losses": [{n: v for n, v in m.items() if n.startswith("loss/")} for m in losses],
+        "gradients": gradients,
+        "weights": trainer.network.state_dict(),
+        "o": trainer.evaluate().o,
+    }
+    torch.save(found, folder / f"{world.size}-{world.rank}.pt")
+    trainer.save(folder / f"checkpoints-{world.size}")
+
+
+def check_gather(world: World, device: torch.device) -> None:
+    """gather is linear with an exact adjoint; uneven shares come together in order."""
+    weight = torch.arange(4.0, device=device).view(4, 1)
+    local = torch.full((2, 3), float(world.rank + 1), requires_grad=True)
+    whole = gather(local, world)
+    assert whole[:, 0].tolist() == [1.0, 1.0, 2.0, 2.0]
+    (whole * weight * (world.rank + 1)).sum().backward()
+    assert torch.equal(local.grad, 3.0 * weight[world.share(4)].expand(2, 3))
+    rows = torch.arange(10.0).view(5, 2)
+    assert torch.equal(gather_rows(rows[world.share(5)], 5, world), rows)
+
+
+def fail(world: World, _: torch.device) -> None:
+    raise ValueError(f"process {world.rank} cannot")
