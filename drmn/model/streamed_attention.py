@@ -41,8 +41,9 @@ def attention(
     """
     if dropout > 0.0 and query.device.type == "cpu" and not torch.compiler.is_compiling():
         with torch.autocast("cpu", enabled=False):
-            wide = (at_least_float32(x) for x in (query, key, value))
-            return seeded_attention(*wide, dropout, draw_seed()).to(query.dtype)
+            wide_query, wide_key, wide_value = map(at_least_float32, (query, key, value))
+            mixed = seeded_attention(wide_query, wide_key, wide_value, dropout, draw_seed())
+            return mixed.to(query.dtype)
     fused = F.scaled_dot_product_attention(
         query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0), dropout_p=dropout
     )
