@@ -1,10 +1,12 @@
 """Live backbones: what trains, what a checkpoint holds of it, and augmentation's own seed."""
 
+import distributed_runs
 import pytest
 import torch
 from tiny_runs import ArrayImages, ArraySource, tiny_config, tiny_split
 
 from drmn.checkpoint import load_checkpoint
+from drmn.distributed import launch
 from drmn.errors import CheckpointError
 from drmn.training import Trainer
 
@@ -88,3 +90,9 @@ def test_augmentation_differs_from_step_to_step_but_not_from_run_to_run():
     first, second = (run._read(batch, 1, step)[0] for step in (0, 1))
     assert not torch.equal(first, second)
     assert torch.equal(first, again._read(batch, 1, 0)[0])
+
+
+@pytest.mark.slow
+def test_compiled_training_follows_the_plain_one():
+    # In a process of its own: run-time shape checks are no food for a compiler.
+    launch(1, distributed_runs.compiled_equals_plain)

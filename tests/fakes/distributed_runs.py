@@ -1,11 +1,13 @@
 """What the processes of a distributed test do: importable by name in a new process."""
 
+import functools
 from pathlib import Path
 
 import torch
 from tiny_runs import ArraySource, tiny_config, tiny_split
 
 from drmn.distributed import World, gather, gather_rows
+from drmn.names import LOSS_TOTAL
 from drmn.training import Trainer
 
 
@@ -37,6 +39,20 @@ def check_gather(world: World, device: torch.device) -> None:
     assert torch.equal(local.grad, 3.0 * weight[world.share(4)].expand(2, 3))
     rows = torch.arange(10.0).view(5, 2)
     assert torch.equal(gather_rows(rows[world.share(5)], 5, world), rows)
+
+
+def compiled_equals_plain(world: World, device: torch.device) -> None:
+    """training.compile changes losses by rounding alone; traced only, for speed."""
+    torch.set_num_threads(1)
+    torch.compile = functools.partial(torch.compile, backend="aot_eager")
+    losses = []
+    for choice in (False, True):
+        config = tiny_config(training__compile=choice, model__sit__dropout=0.0)
+        trainer = Trainer(config, tiny_split(), ArraySource(), device, world=world)
+        epochs = [trainer.train_epoch().metrics for _ in range(2)]
+        losses.append(torch.tensor([metrics[LOSS_TOTAL] for metrics in epochs]))
+        assert set(trainer.state()["weights"]["model"]) == set(trainer.network.model.state_dict())
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-5)
 
 
 def fail(world: World, _: torch.device) -> None:
