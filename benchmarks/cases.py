@@ -46,6 +46,18 @@ class DualAttentionCase:
         weights = (self.spatial.w1, self.channel.w2, self.channel.w3, self.classifier.w4)
         return [self.v, self.p, *weights]
 
+    @torch.no_grad()
+    def in_float64(self) -> "DualAttentionCase":
+        """The same numbers, widened."""
+        num_attributes, channels = self.p.shape
+        wide = DualAttentionCase(
+            num_attributes, channels=channels, batch=len(self.v), dtype=torch.float64
+        )
+        for theirs, ours in zip(wide.inputs(), self.inputs(), strict=True):
+            theirs.copy_(ours)
+        wide.d_e.copy_(self.d_e)
+        return wide
+
     def literal(self) -> list[Tensor]:
         e, _ = literal.dual_attention(*self.inputs())
         return [e, *torch.autograd.grad(e, self.inputs(), self.d_e)]
