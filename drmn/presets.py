@@ -27,6 +27,7 @@ def _paper(dataset: str, *, lambda_sc: float, lambda_gc: float, beta: float) -> 
     return Config(
         data=DataConfig(dataset=dataset, image_size=448),
         backbone=BackboneConfig(name="resnet101", weights="imagenet"),
+        model=ModelConfig(sit=SitConfig(heads=8)),  # +SIT alone runs at C = 2048: 256 per head
         loss=LossConfig(lambda_sc=lambda_sc, lambda_gc=lambda_gc),
         inference=InferenceConfig(beta=beta),
     )

@@ -48,6 +48,10 @@ class TrialEvents(tune.Callback):  # type: ignore[misc]
         self._observers = observers
         self._num_epochs = num_epochs
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its callbacks; observers hold threads and connections and stay behind."""
+        return {"_num_epochs": self._num_epochs}
+
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune's hook."""
         for observer in self._observers:

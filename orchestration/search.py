@@ -96,6 +96,11 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         else:
             self._study.tell(trial, result[self.metric])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its searcher; a study's connections stay behind, its storage is the state."""
+        live = ("_study", "_running")
+        return {key: value for key, value in self.__dict__.items() if key not in live}
+
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study's own storage is the state."""
 

@@ -7,6 +7,8 @@ by its tag ``drmn.trial_key``, so that a restarted driver continues runs instead
 import contextlib
 import logging
 import os
+import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -151,4 +153,7 @@ def ui_command(settings: Settings) -> str:
     """The exact command that opens the MLflow UI on what was logged."""
     if settings.tracking_uri.startswith("http"):
         return f"open {settings.tracking_uri}"
-    return f"mlflow ui --backend-store-uri {settings.tracking_uri}"
+    program = Path(sys.executable).with_name("mlflow")
+    if program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    return shlex.join([str(program), "ui", "--backend-store-uri", settings.tracking_uri])

@@ -16,7 +16,7 @@ GAMMA = "model.classifier.gamma"
 def four_parameters(**overrides: Domain) -> SearchSpace:
     """lambda_SC, lambda_GC, beta and gamma; ``overrides`` replaces a domain by its short name."""
     domains: dict[str, Domain] = {
-        "lambda_sc": LogUniform(low=0.01, high=1.0),
+        "lambda_sc": LogUniform(low=0.001, high=1.0),
         "lambda_gc": Uniform(low=0.1, high=1.5),
         "beta": Uniform(low=0.0, high=1.0),
         "gamma": LogUniform(low=3.0, high=10.0),

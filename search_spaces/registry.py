@@ -8,7 +8,7 @@ from search_spaces.paper import four_parameters
 
 def awa2() -> SearchSpace:
     """AwA2's lambda_SC is twice that of the others in the paper: the range is moved up."""
-    return four_parameters(lambda_sc=LogUniform(low=0.02, high=2.0))
+    return four_parameters(lambda_sc=LogUniform(low=0.002, high=2.0))
 
 
 _SPACES: dict[str, Callable[[], SearchSpace]] = {"awa2": awa2, "cifar-awa2": awa2}

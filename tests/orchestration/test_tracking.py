@@ -1,5 +1,6 @@
 """Runs in a real MLflow on SQLite."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,9 @@ def test_a_refusal_is_an_error_of_ours(tracker: Tracker) -> None:
 
 
 def test_the_ui_command_names_the_store(settings: Settings) -> None:
-    assert ui_command(settings) == f"mlflow ui --backend-store-uri {settings.tracking_uri}"
+    program, *arguments = ui_command(settings).split()
+    assert Path(program).resolve() == Path(sys.executable).with_name("mlflow").resolve()
+    assert arguments == ["ui", "--backend-store-uri", settings.tracking_uri]
 
 
 def test_defaults_stay_below_home(tmp_path: Path) -> None:

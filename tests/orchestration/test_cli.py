@@ -1,0 +1,92 @@
+"""The commands as a user types them, each in a process and a folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+
+
+def _run(
+    folder: Path, command: str, *arguments: str, timeout_s: float = 55.0
+) -> subprocess.CompletedProcess[str]:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("DRMN_", "MLFLOW_"))}
+    return subprocess.run(
+        [str(BIN / command), *arguments],
+        cwd=folder,
+        env={**environ, "NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("dataset", ["sun", "cub", "awa2", "cifar-awa2", "my-birds"])
+def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
+    tmp_path: Path, dataset: str
+) -> None:
+    done = _run(tmp_path, "drmn-sweep", "--dataset", dataset, "--data-root", "nowhere")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for expected in ("att_splits.mat", "res101.mat", f"drmn data check --dataset {dataset}"):
+        assert expected in done.stderr
+    assert not (tmp_path / ".drmn" / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "loss.lambda_cs=1"], "did you mean 'lambda_sc'"),
+        (["--set", "training.seed"], "path=value"),
+        (["--variant", "+all"], "+ensemble"),
+        (["--grace-period", "0"], "grace_period"),
+        (["--gpus-per-trial", "1.5"], "must be whole"),
+        (["--backbone", "resnet19"], "'resnet18'"),
+        (["--trials", "many"], "--trials"),
+        (["--trails", "3"], "--trials"),
+    ],
+)
+def test_a_mistake_gets_a_message_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = _run(tmp_path, "drmn-sweep", "--dataset", "sprites", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_options_are_pinned(tmp_path: Path) -> None:
+    done = _run(tmp_path, "drmn-sweep", "--help")
+    assert done.returncode == 0
+    options = {
+        word.strip("│,") for word in done.stdout.split() if word.strip("│,").startswith("--")
+    }
+    assert options >= {
+        "--dataset", "--data-root", "--backbone", "--weights", "--image-size", "--trials",
+        "--epochs", "--variant", "--grace-period", "--reduction-factor", "--fold", "--seed",
+        "--set", "--name", "--cpus-per-trial", "--gpus-per-trial", "--max-concurrent",
+    }  # fmt: skip
+
+
+def test_a_sweep_from_nothing_to_its_result(tmp_path: Path) -> None:
+    """Renders the demo set, extracts features, searches, retrains and tests once."""
+    arguments = ["--dataset", "sprites", "--trials", "2", "--epochs", "2", "--name", "first"]
+    arguments += ["--set", "training.steps_per_epoch=2", "--set", "data.image_size=32"]
+    arguments += ["--grace-period", "1"]
+    done = _run(tmp_path, "drmn-sweep", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("czsl_top1", "gzsl_unseen", "gzsl_seen", "gzsl_harmonic"):
+        assert name in done.stdout
+    assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/.drmn/mlflow.db" in done.stdout
+    result = json.loads((tmp_path / ".drmn/sweeps/first/result.json").read_text())
+    assert set(result["fates"]) == {"0000", "0001"}
+    assert 0.0 <= result["test"]["gzsl_harmonic"] <= 1.0
+    final = {path.name for path in (tmp_path / ".drmn/sweeps/first/final").iterdir()}
+    assert "logits.parquet" in final
