@@ -7,21 +7,20 @@ import pytest
 from PIL import Image
 
 from drmn.config import ValidationConfig
-from drmn.data import sprites
 from drmn.data.dataset import load_dataset
 from drmn.data.images import check_images_present, images
 from drmn.data.splits import test_split, validation_split
-from drmn.data.sprite_species import ATTRIBUTES, Species
-from drmn.data.sprites import render_sprites
+from drmn.data.sprites import render_sprites, rendering
+from drmn.data.sprites.species import ATTRIBUTES, Species
 from drmn.errors import DataError
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pictures per species instead of forty or sixty."""
-    monkeypatch.setattr(sprites, "IMAGES_PER_SEEN", 2)
-    monkeypatch.setattr(sprites, "IMAGES_PER_UNSEEN", 1)
-    monkeypatch.setattr(sprites, "TEST_PER_SEEN", 1)
+    monkeypatch.setattr(rendering, "IMAGES_PER_SEEN", 2)
+    monkeypatch.setattr(rendering, "IMAGES_PER_UNSEEN", 1)
+    monkeypatch.setattr(rendering, "TEST_PER_SEEN", 1)
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     def draw(_: Species, rng: np.random.Generator) -> Image.Image:
         return Image.new("RGB", (64, 64), tuple(rng.integers(0, 256, 3).tolist()))
 
-    monkeypatch.setattr(sprites, "draw_sprite", draw)
+    monkeypatch.setattr(rendering, "draw_sprite", draw)
 
 
 def zip_hash(folder: Path) -> str:
@@ -75,7 +74,7 @@ def test_another_seed_or_version_replaces_them(
 ) -> None:
     first = zip_hash(render_sprites(tmp_path))
     second = zip_hash(render_sprites(tmp_path, seed=1))
-    monkeypatch.setattr(sprites, "VERSION", 99)
+    monkeypatch.setattr(rendering, "VERSION", 99)
     third = zip_hash(render_sprites(tmp_path, seed=1))
     assert len({first, second, third}) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["SPRITES"]

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float64
 from PIL import Image, ImageDraw
 
-from drmn.data.sprite_scenes import BODY_COLOURS, shade, shift_hue
-from drmn.data.sprite_shapes import Colour, Pen, body_outline, pattern_mask, texture_light
+from drmn.data.sprites.scenes import BODY_COLOURS, shade, shift_hue
+from drmn.data.sprites.shapes import Colour, Pen, body_outline, pattern_mask, texture_light
 
 GROUPS_ON_BODY = ("colour", "shape", "pattern", "texture")
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from drmn.data.sprite_species import ATTRIBUTES, GROUPS, NUM_UNSEEN, Species, all_species
+from drmn.data.sprites.species import ATTRIBUTES, GROUPS, NUM_UNSEEN, Species, all_species
 
 
 @pytest.fixture(scope="module", params=[0, 1])

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 from PIL import Image
 
-from drmn.data.sprite_shapes import Colour, Outline, Pen, curve, ellipse, polygon, star
+from drmn.data.sprites.shapes import Colour, Outline, Pen, curve, ellipse, polygon, star
 
 _SKY_AND_GROUND: dict[str, tuple[Colour, Colour]] = {
     "meadow": ((190, 224, 238), (118, 172, 92)),

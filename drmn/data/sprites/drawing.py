@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from drmn.data.sprite_body import GROUPS_ON_BODY, draw_body, make_surface
-from drmn.data.sprite_parts import (
+from drmn.data.sprites.body import GROUPS_ON_BODY, draw_body, make_surface
+from drmn.data.sprites.parts import (
     Figure,
     draw_carried,
     draw_crown,
@@ -13,9 +13,9 @@ from drmn.data.sprite_parts import (
     draw_tail,
     draw_wings,
 )
-from drmn.data.sprite_scenes import draw_background, draw_foreground
-from drmn.data.sprite_shapes import Pen
-from drmn.data.sprite_species import OPTIONS, Species
+from drmn.data.sprites.scenes import draw_background, draw_foreground
+from drmn.data.sprites.shapes import Pen
+from drmn.data.sprites.species import OPTIONS, Species
 
 IMAGE_SIZE = 64  # pixels
 _OVERSAMPLING = 3

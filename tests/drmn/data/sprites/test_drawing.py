@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drmn.data.sprite_drawing import IMAGE_SIZE, draw_sprite
-from drmn.data.sprite_shapes import Pen, body_outline, curve, pattern_mask, polygon, texture_light
-from drmn.data.sprite_species import OPTIONS, all_species
+from drmn.data.sprites.drawing import IMAGE_SIZE, draw_sprite
+from drmn.data.sprites.shapes import Pen, body_outline, curve, pattern_mask, polygon, texture_light
+from drmn.data.sprites.species import OPTIONS, all_species
 
 SIDE = 96
 V, U = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from drmn.data.sprite_body import Surface
-from drmn.data.sprite_scenes import shade
-from drmn.data.sprite_shapes import Colour, Pen, curve, ellipse, polygon, star
-from drmn.data.sprite_species import Look
+from drmn.data.sprites.body import Surface
+from drmn.data.sprites.scenes import shade
+from drmn.data.sprites.shapes import Colour, Pen, curve, ellipse, polygon, star
+from drmn.data.sprites.species import Look
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ from jaxtyping import Float64
 
 from drmn.data.dataset import LABELS_FILE, SPLITS_FILE
 from drmn.data.images import ZIP_FILE
-from drmn.data.sprite_drawing import draw_sprite
-from drmn.data.sprite_species import ATTRIBUTES, Species, all_species
+from drmn.data.sprites.drawing import draw_sprite
+from drmn.data.sprites.species import ATTRIBUTES, Species, all_species
 from drmn.errors import DataError
 
 VERSION = 1  # raise it with any change of what is drawn
