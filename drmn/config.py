@@ -34,6 +34,7 @@ class ValidationConfig:
     unseen_class_fraction: float = 0.25  # held-out seen classes that play the unseen role
     seen_image_fraction: float = 0.2  # held-out images of the other classes: they play test_seen
     fold: int = 0
+    source: Literal["folds", "published"] = "folds"  # published: train_loc, val_loc if leak-free
     protocol: Protocol = "validation"
 
     def __post_init__(self) -> None:
@@ -113,6 +114,7 @@ class GlobalBranchConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
+    standardise_levels: bool = False  # of a frozen backbone, by training images' statistics
     fusion: FusionConfig = field(default_factory=FusionConfig)
     channel_attention: ChannelAttentionConfig = field(default_factory=ChannelAttentionConfig)
     sit: SitConfig = field(default_factory=SitConfig)
@@ -203,6 +205,13 @@ class Config:
                 f"training.augmentation is {self.training.augmentation!r} while backbone.train is "
                 "'none', but cached features cannot be augmented",
                 "set training.augmentation=none, or backbone.train=last|all",
+            )
+
+        if self.model.standardise_levels and self.backbone.train != "none":
+            raise ConfigError(
+                f"model.standardise_levels is true while backbone.train is "
+                f"{self.backbone.train!r}, but statistics of levels that change go stale",
+                "set model.standardise_levels=false, or backbone.train=none",
             )
 
     def with_overrides(self, overrides: Mapping[str, Scalar]) -> "Config":

@@ -21,6 +21,9 @@ Inputs = tuple[Tensor, ...]
 """Levels ``[B H_l W_l C_l]`` of a batch; from a live source its images ``[B 3 S S]`` alone."""
 
 
+_NUM_SAMPLED = 256
+
+
 class Pipeline(nn.Module):
     """DRMN and, where images come live, its backbone; weights are drawn from torch's generator.
 
@@ -51,6 +54,8 @@ class Pipeline(nn.Module):
             specs = source.specs
         attributes, seen = torch.from_numpy(split.attributes), torch.from_numpy(split.seen)
         self.model = DRMN(config.model, specs, attributes, seen)
+        if self.model.standardise is not None and not isinstance(source, LiveSource):
+            self.model.standardise.fit(source.levels(_sample(split.train.rows)))
         couple_batch(self.model, world)
         synchronise_batch_norms(self, world, device)
         self.to(device)
@@ -99,6 +104,12 @@ class Pipeline(nn.Module):
         self.model.load_state_dict(state["model"])  # type: ignore[arg-type]
         if self.backbone is not None:
             self.backbone.load_state_dict(state["backbone"], strict=False)  # type: ignore[arg-type]
+
+
+def _sample(rows: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
+    """At most 256 training rows, evenly spaced: statistics need no more."""
+    chosen: Int64[np.ndarray, " m"] = rows[:: -(-len(rows) // _NUM_SAMPLED)]
+    return chosen
 
 
 def _trained_entries(backbone: nn.Module) -> list[str]:

@@ -14,7 +14,6 @@ from drmn.config import (
     InferenceConfig,
     LossConfig,
     ModelConfig,
-    OptimiserConfig,
     SitConfig,
     TrainingConfig,
     ValidationConfig,
@@ -57,8 +56,8 @@ def cifar_awa2() -> Config:
     return Config(
         data=DataConfig(dataset="cifar-awa2", image_size=96),
         backbone=BackboneConfig(name="densenet169"),
-        model=ModelConfig(fusion=FusionConfig(channels=256)),
-        loss=LossConfig(lambda_sc=0.2, lambda_gc=0.5),
+        model=ModelConfig(standardise_levels=True, fusion=FusionConfig(channels=256)),
+        loss=LossConfig(lambda_sc=0.02, lambda_gc=0.5),
         inference=InferenceConfig(beta=0.3),
         training=TrainingConfig(epochs=10, steps_per_epoch=30),
     )
@@ -70,8 +69,8 @@ def sprites() -> Config:
         data=DataConfig(dataset="sprites", image_size=96),
         validation=ValidationConfig(unseen_class_fraction=0.25),
         backbone=BackboneConfig(name="resnet18"),
-        model=ModelConfig(fusion=FusionConfig(channels=128), sit=SitConfig(heads=4)),
-        optimiser=OptimiserConfig(lr=1e-3),
+        model=ModelConfig(standardise_levels=True, fusion=FusionConfig(channels=128)),
+        loss=LossConfig(lambda_sc=0.01, lambda_gc=0.6),
         training=TrainingConfig(epochs=10, steps_per_epoch=30),
     )
 

@@ -93,8 +93,8 @@ def sweep(
         "data.image_size": image_size,
         "training.epochs": epochs,
     }
+    chosen |= {"validation.fold": fold, "training.seed": seed}
     given = {path: value for path, value in chosen.items() if value is not None}
-    given |= {"validation.fold": fold, "training.seed": seed}
     config = _config(dataset, variant_name, given, overrides or [])
     settings = read_settings()
     console = Console(soft_wrap=True)

@@ -41,7 +41,7 @@ def trial_name(trial: Trial) -> str:
     return str(trial.config[TRIAL])
 
 
-class TrialEvents(tune.Callback):  # type: ignore[misc]
+class TrialEvents(tune.Callback):
     """Tune's callback that tells the observers."""
 
     def __init__(self, observers: Sequence[TrialObserver], *, num_epochs: int) -> None:

@@ -11,6 +11,7 @@ from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
 from drmn.data.splits import test_split
+from drmn.errors import DrmnError
 from drmn.metrics import score
 from drmn.training import Trainer
 from orchestration.levels import open_levels
@@ -28,9 +29,18 @@ class FinalResult:
 
 
 def run_final(context: TrialContext, resources: Resources) -> FinalResult:
-    """Train on trainval and evaluate on test once, wherever the cluster has room."""
+    """Train on trainval and evaluate on test once, wherever the cluster has room.
+
+    Raises:
+        DrmnError: what the training raised on its node, as if it had run here.
+    """
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=1)(_run)
-    result: FinalResult = ray.get(task.remote(context))
+    try:
+        result: FinalResult = ray.get(task.remote(context))
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, DrmnError):
+            raise error.cause from None
+        raise
     return result
 
 

@@ -61,7 +61,7 @@ class SuccessiveHalving:
         return sorted(values, reverse=True)[num_promoted - 1]
 
 
-class AshaScheduler(FIFOScheduler):  # type: ignore[misc]
+class AshaScheduler(FIFOScheduler):
     """Lets Ray Tune act on :class:`SuccessiveHalving`, whose rungs live in ``state_file``."""
 
     def __init__(self, rule: SuccessiveHalving, metric: str, state_file: Path) -> None:

@@ -45,7 +45,7 @@ def create_study(name: str, storage: BaseStorage, *, seed: int) -> optuna.Study:
     )
 
 
-class OptunaSearcher(Searcher):  # type: ignore[misc]
+class OptunaSearcher(Searcher):
     """Suggests ``num_trials`` configurations and reports each trial's fate to the study.
 
     A suggestion is ``{"trial": "0007", "overrides": {path: value}}``, the number being Optuna's.

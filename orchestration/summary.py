@@ -4,7 +4,13 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from drmn.names import BETA_EXACT, SCORES, phased
+from drmn.names import (
+    BETA_EXACT,
+    GZSL_HARMONIC,
+    GZSL_HARMONIC_AT_BETA_EXACT,
+    SCORES,
+    phased,
+)
 from drmn.presets import PAPER_SCORES
 from orchestration.events import Fate
 from orchestration.settings import Settings
@@ -59,6 +65,8 @@ def _scores(result: SweepResult, dataset: str) -> Table:
         if paper:
             row.append(paper[name])
         table.add_row(name, *(f"{100 * value:.1f}" for value in row))
+    exact = result.winner.metrics[phased("val", GZSL_HARMONIC_AT_BETA_EXACT)]
+    table.add_row(f"{GZSL_HARMONIC} at exact beta", f"{100 * exact:.1f}")
     return table
 
 

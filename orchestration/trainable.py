@@ -12,6 +12,7 @@ from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
 from drmn.data.features import LevelSource
+from drmn.data.live import LiveSource
 from drmn.data.splits import Split, validation_split
 from drmn.names import EPOCH
 from drmn.training import Trainer
@@ -33,10 +34,10 @@ class TrialContext:
 @dataclass(frozen=True)
 class _Data:
     split: Split
-    source: LevelSource
+    source: LevelSource | LiveSource
 
 
-class DrmnTrainable(tune.Trainable):  # type: ignore[misc]
+class DrmnTrainable(tune.Trainable):
     """One step is one epoch. Data are opened once per actor, the model once per trial."""
 
     def setup(self, config: dict[str, Any], context: TrialContext | None = None) -> None:

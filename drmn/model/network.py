@@ -30,6 +30,7 @@ from drmn.model.classifier import (
 )
 from drmn.model.fusion import build_fusion
 from drmn.model.levels import LevelSpec
+from drmn.model.standardise import LevelStandardisation
 from drmn.model.transformer import SemanticInteractionTransformer
 
 
@@ -78,6 +79,7 @@ class DRMN(nn.Module):
         self.config = config
         self.register_buffer("semantics", attributes.clone())
         self.register_buffer("seen", seen.clone())
+        self.standardise = LevelStandardisation(specs) if config.standardise_levels else None
         self.fusion = build_fusion(config.fusion, specs)
         channels = self.fusion.channels
         std = config.classifier.prototype_init_std
@@ -100,6 +102,7 @@ class DRMN(nn.Module):
 
     def forward(self, levels: Sequence[Float[Tensor, "B _ _ _"]]) -> Scores:
         """Scores of a batch; in training mode o_sit mixes the batch's images (Eqs. 5-6)."""
+        levels = self._standardised(levels)
         v = self.fusion(levels)
         probes = self.classifier.probes(self.prototypes)
         sit = self.sit if self.training else None
@@ -118,13 +121,18 @@ class DRMN(nn.Module):
 
     def explain(self, levels: Sequence[Float[Tensor, "B _ _ _"]]) -> Explanation:
         """The maps behind the scores; ``[B A C]`` of memory, so for a few images at a time."""
-        v = self.fusion(levels)
+        v = self.fusion(self._standardised(levels))
         omega = spatial_attention(v, self.spatial.queries(self.prototypes))
         k = attribute_features(omega, v)
         gates = self._gates(v)
         eta = None if gates is None else channel_weights(gates)
         e = attribute_scores(k if eta is None else k * eta, self.classifier.probes(self.prototypes))
         return Explanation(attention=omega, channel_weights=eta, attribute_scores=e)
+
+    def _standardised(
+        self, levels: Sequence[Float[Tensor, "B _ _ _"]]
+    ) -> Sequence[Float[Tensor, "B _ _ _"]]:
+        return levels if self.standardise is None else self.standardise(levels)
 
     def _gates(self, v: Float[Tensor, "B R C"]) -> Gates | None:
         return None if self.channel is None else self.channel.gates(self.prototypes, v)
