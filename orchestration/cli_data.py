@@ -1,47 +1,48 @@
-"""``drmn data``: what is on disk, before anything is trained on it."""
+"""``drmn data``: from a download to a trusted, shared feature store."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from drmn.data.dataset import Dataset, load_dataset
-from drmn.data.images import check_images_present, images
-from drmn.data.splits import validation_split
-from drmn.presets import preset
+from drmn.data.checking import check_dataset
+from orchestration.data_report import print_report, report_as_json
 from orchestration.datasets import resolve_data_root
+from orchestration.progress import progress_bar
 from orchestration.settings import read_settings
 
-data_app = typer.Typer(name="data", help="Check data sets.", no_args_is_help=True)
+DatasetName = Annotated[
+    str, typer.Option("--dataset", help="sprites, cub, sun, awa2, cifar-awa2 or a folder.")
+]
+DataRoot = Annotated[
+    Path | None, typer.Option("--data-root", help="Holds one folder per data set.")
+]
+
+data_app = typer.Typer(name="data", help="Check, show and prepare data sets.", no_args_is_help=True)
 
 
 @data_app.command("check")
 def check(
-    dataset: Annotated[str, typer.Option(help="sprites, cub, sun, awa2, cifar-awa2 or a folder.")],
-    data_root: Annotated[Path | None, typer.Option(help="Holds one folder per data set.")] = None,
+    dataset: DatasetName,
+    data_root: DataRoot = None,
+    decode: Annotated[bool, typer.Option(help="Decode every picture.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Read att_splits.mat and res101.mat, look for every image, and say what was found."""
-    console = Console()
+    """Say what is there, missing, broken or leaking. Exit code 0 good, 1 findings, 2 unusable."""
+    console = Console(stderr=True)
     root = resolve_data_root(dataset, data_root, read_settings(), console)
-    found = load_dataset(dataset, root)
-    console.print(_overview(found))
-    source = images(found)
-    check_images_present(found, source)
-    console.print(f"images: all {len(found.labels)} present in {source.location}", highlight=False)
-
-
-def _overview(found: Dataset) -> Table:
-    split = validation_split(found, preset(found.name).validation)
-    table = Table("part", "images", "classes", title=f"{found.name} in {found.root}")
-    parts = {"trainval": found.trainval, "test_seen": found.test_seen}
-    parts |= {"test_unseen": found.test_unseen, "validation: train": split.train.rows}
-    parts |= {"validation: seen": split.eval_seen.rows}
-    parts |= {"validation: unseen": split.eval_unseen.rows}
-    for name, rows in parts.items():
-        table.add_row(name, str(len(rows)), str(len(set(found.labels[rows].tolist()))))
-    table.add_section()
-    table.add_row("attributes", "", str(len(found.attribute_names)))
-    table.add_row("split hash", "", found.split_hash)
-    return table
+    with progress_bar(console) as bar:
+        task = bar.add_task("decoding pictures", total=None)
+        report = check_dataset(
+            dataset,
+            root,
+            decode=decode,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo(json.dumps(report_as_json(report), indent=1))
+    else:
+        print_report(report, Console())
+    raise typer.Exit(report.exit_code)

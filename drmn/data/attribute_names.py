@@ -19,7 +19,7 @@ def read_attribute_names(root: Path, num_attributes: int) -> tuple[str, ...]:
     """
     path = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
     if path is None:
-        return tuple(f"attribute {number}" for number in range(1, num_attributes + 1))
+        return _placeholders(num_attributes)
     names = _unnumbered([line for line in _text(path).splitlines() if line.strip()])
     if len(names) != num_attributes:
         raise DataError(
@@ -27,6 +27,15 @@ def read_attribute_names(root: Path, num_attributes: int) -> tuple[str, ...]:
             "take the file that belongs to this attribute matrix, or remove it",
         )
     return names
+
+
+def has_attribute_names(names: tuple[str, ...]) -> bool:
+    """Whether these are names that somebody gave."""
+    return names != _placeholders(len(names))
+
+
+def _placeholders(num_attributes: int) -> tuple[str, ...]:
+    return tuple(f"attribute {number}" for number in range(1, num_attributes + 1))
 
 
 def _text(path: Path) -> str:

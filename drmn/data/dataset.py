@@ -1,42 +1,35 @@
-"""A data set in the xlsa17 layout: att_splits.mat, res101.mat and images, validated and hashed.
+"""A data set, whatever its layout on disk: validated, hashed, its images known by row.
 
 Letters: N images (rows of res101.mat), K all classes of the attribute matrix, A attributes.
 """
 
 import difflib
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from drmn.data.attribute_names import read_attribute_names
-from drmn.data.matfile import MatFile
-from drmn.data.paths import image_tail
+from drmn.data.exclusions import check_still_whole, read_exclusions
+from drmn.data.layouts.detection import FOLDER_NAMES, reader_of
+from drmn.data.layouts.draft import SPLIT_NAMES, Draft, Rows
+from drmn.data.layouts.xlsa17 import LABELS_FILE, SPLITS_FILE
+from drmn.data.layouts.xlsa17 import NAME as XLSA17
 from drmn.data.published import PUBLISHED
-from drmn.data.validity import (
-    attribute_rows,
-    check_published,
-    check_split_classes,
-    check_unique,
-    disjoint_splits,
-    zero_based,
-)
+from drmn.data.validity import check_published
 from drmn.errors import DataError
-
-SPLITS_FILE = "att_splits.mat"
-LABELS_FILE = "res101.mat"
-SPLIT_NAMES = ("trainval", "test_seen", "test_unseen")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """Who is where: no pixels are held. Rows and class ids count from 0.
 
-    ``root`` holds att_splits.mat; ``image_paths`` are tails below ``images/``; ``attributes`` has
+    ``root`` is its folder; ``image_paths`` are tails below ``images/``; ``attributes`` has
     l2-normalised rows; the three splits are sorted rows, disjoint by construction.
+    ``published_validation`` are the rows of train_loc and val_loc, which mostly leak; ``notes``
+    say what the layout left open; ``excluded`` images keep their row, but are in no split.
     """
 
     name: str
@@ -51,48 +44,79 @@ class Dataset:
     test_unseen: Int64[np.ndarray, " n_test_unseen"]
     data_hash: str
     split_hash: str
+    layout: str = XLSA17
+    published_validation: tuple[Rows, Rows] | None = None
+    notes: tuple[str, ...] = ()
+    excluded: frozenset[str] = frozenset()
+
+    def without(self, tails: Iterable[str]) -> "Dataset":
+        """The same rows, but these images are in no split; the hashes say so.
+
+        Raises:
+            DataError: a split would be left empty, or a seen class untrained.
+        """
+        excluded = self.excluded | frozenset(tails)
+        kept = np.array([tail not in excluded for tail in self.image_paths])
+        splits = {split: getattr(self, split) for split in SPLIT_NAMES}
+        splits = {split: rows[kept[rows]] for split, rows in splits.items()}
+        check_still_whole(self.root, splits, self.labels, self.class_names)
+        return replace(
+            self,
+            **splits,
+            excluded=excluded,
+            data_hash=digest([self.data_hash, "without", *sorted(excluded)]),
+            split_hash=split_digest(splits),
+        )
 
 
 def load_dataset(name: str, data_root: Path) -> Dataset:
     """Read and validate ``data_root/NAME`` (letter case, ``-`` and ``_`` do not matter).
 
     Raises:
-        DataError: a file is absent, damaged or contradicts itself, the other file, or the
+        DataError: a file is absent, damaged or contradicts itself, another file, or the
             published counts of a data set of that name. The message names file, row and value.
     """
     root = find_dataset(name, data_root)
-    splits_file = MatFile(
-        root / SPLITS_FILE, ["att", "allclasses_names", *(f"{s}_loc" for s in SPLIT_NAMES)]
-    )
-    labels_file = MatFile(root / LABELS_FILE, ["image_files", "labels"])
-    class_names = splits_file.texts("allclasses_names")
-    check_unique(splits_file, "allclasses_names", class_names)
-    attributes = attribute_rows(splits_file, len(class_names))
-    image_paths = _image_paths(labels_file)
-    labels = zero_based(labels_file, "labels", len(class_names), "classes")
-    if len(labels) != len(image_paths):
-        problem = f"has {len(labels)} rows, but `image_files` has {len(image_paths)}"
-        raise labels_file.error("labels", problem)
-    splits = {s: _split_rows(splits_file, s, len(labels)) for s in SPLIT_NAMES}
-    disjoint_splits(splits_file, splits)
-    check_split_classes(splits_file, splits, labels, class_names)
-    dataset = Dataset(
+    reader = reader_of(root)
+    assert reader is not None
+    dataset = _assemble(name, root, reader(root))
+    check_against_published(dataset)
+    excluded = read_exclusions(root, dataset.image_paths)
+    return dataset.without(excluded) if excluded else dataset
+
+
+def _assemble(name: str, root: Path, draft: Draft) -> Dataset:
+    paths, labels, attributes = draft.image_paths, draft.labels, draft.attributes
+    return Dataset(
         name=dataset_key(name).replace("_", "-"),
         root=root,
-        image_paths=image_paths,
+        image_paths=paths,
         labels=labels,
-        class_names=class_names,
-        attribute_names=read_attribute_names(root, attributes.shape[1]),
+        class_names=draft.class_names,
+        attribute_names=draft.attribute_names,
         attributes=attributes,
         data_hash=digest(
-            ["\n".join(image_paths), labels, attributes.shape, attributes, "\n".join(class_names)]
+            ["\n".join(paths), labels, attributes.shape, attributes, "\n".join(draft.class_names)]
         ),
-        split_hash=digest(part for s in SPLIT_NAMES for part in (s, splits[s])),
-        **splits,
+        split_hash=split_digest(draft.splits),
+        layout=draft.layout,
+        published_validation=draft.published_validation,
+        notes=draft.notes,
+        trainval=draft.splits["trainval"],
+        test_seen=draft.splits["test_seen"],
+        test_unseen=draft.splits["test_unseen"],
     )
-    if (counts := PUBLISHED.get(dataset_key(name))) is not None:
-        check_published(splits_file.path, dataset_key(name), counts, labels, splits, attributes)
-    return dataset
+
+
+def check_against_published(dataset: Dataset) -> None:
+    """Raises DataError where a data set known by name differs from its published counts."""
+    counts = PUBLISHED.get(dataset_key(dataset.name))
+    if counts is None:
+        return
+    keys = SPLIT_NAMES if dataset.layout == XLSA17 else ()
+    splits = {split: getattr(dataset, split) for split in keys}
+    key = dataset_key(dataset.name)
+    check_published(dataset.root, key, counts, dataset.labels, splits, dataset.attributes)
 
 
 def dataset_key(name: str) -> str:
@@ -113,10 +137,17 @@ def digest(parts: Iterable[object]) -> str:
     return sha.hexdigest()[:16]
 
 
+def split_digest(splits: Mapping[str, Rows]) -> str:
+    """The hash of trainval, test_seen and test_unseen."""
+    return digest(part for split in SPLIT_NAMES for part in (split, splits[split]))
+
+
 def find_dataset(name: str, data_root: Path) -> Path:
     """The folder of a data set: ``data_root/NAME``, or ``data_root`` itself if so called."""
     folders = _dataset_folders(data_root)
-    matches = [folder for folder in folders if dataset_key(folder.name) == dataset_key(name)]
+    matches: list[Path] = []
+    for alias in FOLDER_NAMES.get(dataset_key(name), (dataset_key(name),)):
+        matches = matches or [each for each in folders if dataset_key(each.name) == alias]
     exact = [folder for folder in matches if folder.name == name]
     if len(exact or matches) == 1:
         return (exact or matches)[0]
@@ -130,7 +161,7 @@ def _dataset_folders(data_root: Path) -> list[Path]:
     if not data_root.is_dir():
         return []
     folders = [data_root.resolve(), *sorted(path for path in data_root.iterdir() if path.is_dir())]
-    return [folder for folder in folders if (folder / SPLITS_FILE).is_file()]
+    return [folder for folder in folders if reader_of(folder) is not None]
 
 
 def _unknown(name: str, data_root: Path, present: list[str]) -> DataError:
@@ -145,21 +176,3 @@ def _unknown(name: str, data_root: Path, present: list[str]) -> DataError:
         f"place these files there, then verify them with `drmn data check --dataset {name} "
         f"--data-root {data_root}`",
     )
-
-
-def _image_paths(file: MatFile) -> tuple[str, ...]:
-    tails = []
-    for row, path in enumerate(file.texts("image_files")):
-        try:
-            tails.append(image_tail(path))
-        except DataError as error:
-            raise file.error("image_files", f"row {row}: {error.message}") from error
-    check_unique(file, "image_files", tails)
-    return tuple(tails)
-
-
-def _split_rows(file: MatFile, split: str, num_images: int) -> Int64[np.ndarray, " n"]:
-    name = f"{split}_loc"
-    rows = zero_based(file, name, num_images, "images")
-    check_unique(file, name, (rows + 1).tolist())
-    return np.sort(rows)

@@ -8,7 +8,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -136,11 +136,31 @@ class ImageZip(_IndexedImages):
         return archive.read(path)
 
 
+class WithBlanks:
+    """Excluded images are black and never opened: they have a row, but are in no split."""
+
+    def __init__(self, source: ImageSource, excluded: Collection[str]) -> None:
+        self.location = source.location
+        self._source = source
+        self._excluded = excluded
+
+    def has(self, tail: str) -> bool:
+        return tail in self._excluded or self._source.has(tail)
+
+    def open_image(self, tail: str) -> Image.Image:
+        if tail in self._excluded:
+            return Image.new("RGB", (1, 1))
+        return self._source.open_image(tail)
+
+
 def images(dataset: Dataset) -> ImageSource:
     """The pictures of a data set: ``images.zip`` if present, else all files below its folder."""
     rows = {tail: row for row, tail in enumerate(dataset.image_paths)}
     archive = dataset.root / ZIP_FILE
-    return ImageZip(archive, rows) if archive.is_file() else ImageFolder(dataset.root, rows)
+    source: ImageSource = (
+        ImageZip(archive, rows) if archive.is_file() else ImageFolder(dataset.root, rows)
+    )
+    return WithBlanks(source, dataset.excluded) if dataset.excluded else source
 
 
 def missing_images(dataset: Dataset, source: ImageSource) -> list[int]:

@@ -20,21 +20,25 @@ class MatFile:
 
     Args:
         path: a MATLAB 5 to 7 file.
-        required: variables that must be present; no others are read.
+        required: variables that must be present.
+        optional: variables that are read if present; no others are.
 
     Raises:
         DataError: the file is absent, damaged or lacks a variable.
     """
 
-    def __init__(self, path: Path, required: Sequence[str]) -> None:
+    def __init__(self, path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.path = path
-        self._variables = _read(path, required)
+        self._variables = _read(path, [*required, *optional])
         missing = [name for name in required if name not in self._variables]
         if missing:
             raise DataError(
                 f"{path} has no variable {', '.join(f'`{name}`' for name in missing)}",
                 "take att_splits.mat and res101.mat from the xlsa17 proposed splits",
             )
+
+    def has(self, name: str) -> bool:
+        return name in self._variables
 
     def integers(self, name: str) -> Int64[np.ndarray, " N"]:
         """A vector of whole numbers, as stored. Raises DataError for any other value."""

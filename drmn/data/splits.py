@@ -1,7 +1,8 @@
 """Which images train and which evaluate; validation is carved out of trainval alone.
 
-The published ``train_loc`` and ``val_loc`` touch test images and are never used. Letters: K
-classes of the split (numbered from 0 within it), A attributes.
+The published ``train_loc`` and ``val_loc`` of CUB, SUN and AwA2 touch test images: they are used
+only where they do not, and only when asked for. Letters: K classes of the split (numbered from 0
+within it), A attributes.
 """
 
 from dataclasses import dataclass, replace
@@ -60,25 +61,62 @@ def validation_split(dataset: Dataset, config: ValidationConfig) -> Split:
     "best-on-test" the test parts themselves are returned, labelled so.
 
     Raises:
-        DataError: fewer than two classes or too few images to hold any out.
+        DataError: fewer than two classes or too few images to hold any out; or the published
+            parts are asked for and leak, are absent, or hold no class of their own.
     """
     if config.protocol == "best-on-test":
         leaking = test_split(dataset)
         return replace(leaking, protocol=config.protocol, hash=digest([leaking.hash, "leaks"]))
-    labels = dataset.labels[dataset.trainval]
-    unseen_ids = _held_out_classes(np.unique(labels), config)
-    plays_unseen = np.isin(labels, unseen_ids)
-    remaining = dataset.trainval[~plays_unseen]
+    if config.source == "published":
+        remaining, unseen = published_parts(dataset)
+    else:
+        plays_unseen = _plays_unseen(dataset, config)
+        remaining, unseen = dataset.trainval[~plays_unseen], dataset.trainval[plays_unseen]
     held_out = _held_out_images(dataset, remaining, config)
     split = _build(
         dataset,
         "validation",
         train=remaining[~held_out],
         seen=remaining[held_out],
-        unseen=dataset.trainval[plays_unseen],
+        unseen=unseen,
     )
     _assert_no_test_image(dataset, split)
     return split
+
+
+def published_parts(
+    dataset: Dataset,
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
+    """The rows of train_loc and val_loc, where using them for choices is honest.
+
+    Raises:
+        DataError: saying why it is not.
+    """
+    if dataset.published_validation is None:
+        raise _not_published(dataset, "its files have no usable train_loc and val_loc")
+    train, val = dataset.published_validation
+    both = np.concatenate([train, val])
+    tested = np.concatenate([dataset.test_seen, dataset.test_unseen])
+    if num_leaking := int(np.isin(both, tested).sum()):
+        total = len(dataset.test_seen)
+        reason = f"train_loc and val_loc hold {num_leaking} test images (test_seen has {total})"
+        raise _not_published(dataset, f"{reason}: choices made on them would leak")
+    if np.isin(dataset.labels[val], dataset.labels[train]).any():
+        raise _not_published(dataset, "val_loc holds classes of train_loc, so none plays unseen")
+    kept = [np.intersect1d(part, dataset.trainval) for part in (train, val)]
+    return kept[0], kept[1]
+
+
+def _not_published(dataset: Dataset, reason: str) -> DataError:
+    return DataError(
+        f"the published validation split of {dataset.name} is refused: {reason}",
+        "use validation.source=folds, which carves validation out of trainval alone",
+    )
+
+
+def _plays_unseen(dataset: Dataset, config: ValidationConfig) -> Bool[np.ndarray, " n"]:
+    labels = dataset.labels[dataset.trainval]
+    return np.isin(labels, _held_out_classes(np.unique(labels), config))
 
 
 def _held_out_classes(class_ids: Int64[np.ndarray, " S"], config: ValidationConfig) -> np.ndarray:

@@ -17,8 +17,8 @@ import numpy as np
 import scipy.io
 from jaxtyping import Float64
 
-from drmn.data.dataset import LABELS_FILE, SPLITS_FILE
 from drmn.data.images import ZIP_FILE
+from drmn.data.layouts.xlsa17 import LABELS_FILE, SPLITS_FILE
 from drmn.data.sprites.drawing import draw_sprite
 from drmn.data.sprites.species import ATTRIBUTES, Species, all_species
 from drmn.errors import DataError

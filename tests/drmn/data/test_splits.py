@@ -168,3 +168,33 @@ def test_real_data_sets(real_dataset: Callable[[str], Dataset], name: str) -> No
     held_out = [set(split.class_ids[~split.seen]) for split in splits]
     assert not held_out[0] & held_out[1]
     assert len(test_split(dataset).class_ids) == len(dataset.class_names)
+
+
+@pytest.mark.parametrize("name", ["cub", "sun", pytest.param("awa2", marks=pytest.mark.slow)])
+def test_published_validation_parts_that_leak_are_refused(
+    real_dataset: Callable[[str], Dataset], name: str
+) -> None:
+    dataset = real_dataset(name)
+    message = rf"refused: train_loc and val_loc hold {len(dataset.test_seen)} test images"
+    with pytest.raises(DataError, match=message):
+        validation_split(dataset, ValidationConfig(source="published"))
+
+
+def test_published_validation_parts_that_do_not_leak_are_used(
+    real_dataset: Callable[[str], Dataset],
+) -> None:
+    dataset = real_dataset("cifar-awa2")
+    split = validation_split(dataset, ValidationConfig(source="published"))
+    check(dataset, split)
+    assert (split.seen.sum(), (~split.seen).sum()) == (10, 4)
+    assert (len(split.train.rows), len(split.eval_seen.rows)) == (4000, 1000)
+
+
+def test_published_parts_must_be_there_and_disjoint_in_classes(layout: Any) -> None:
+    dataset = load_dataset("tiny", layout.write())
+    with pytest.raises(DataError, match="no usable train_loc and val_loc"):
+        validation_split(dataset, ValidationConfig(source="published"))
+    layout.splits |= {"train_loc": np.array([[2], [3]]), "val_loc": np.array([[4], [7]])}
+    dataset = load_dataset("tiny", layout.write())
+    with pytest.raises(DataError, match="none plays unseen"):
+        validation_split(dataset, ValidationConfig(source="published"))
