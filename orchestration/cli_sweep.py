@@ -94,7 +94,7 @@ def sweep(
         "training.epochs": epochs,
     }
     chosen |= {"validation.fold": fold, "training.seed": seed}
-    given = {path: value for path, value in chosen.items() if value is not None}
+    given: dict[str, Scalar] = {path: v for path, v in chosen.items() if v is not None}
     config = _config(dataset, variant_name, given, overrides or [])
     settings = read_settings()
     console = Console(soft_wrap=True)

@@ -97,7 +97,7 @@ class OptunaSearcher(Searcher):
             self._study.tell(trial, result[self.metric])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its searcher; a study's connections stay behind, its storage is the state."""
+        """Tune pickles its searcher: connections stay behind, the storage is the state."""
         live = ("_study", "_running")
         return {key: value for key, value in self.__dict__.items() if key not in live}
 
