@@ -36,10 +36,18 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     return JournalStorage(JournalFileBackend(str(journal)))
 
 
-def create_study(name: str, storage: BaseStorage, *, seed: int) -> optuna.Study:
-    """A study that belongs to one sweep alone; TPE, aware of trials that still run."""
+def create_study(name: str, storage: BaseStorage, *, seed: int, num_trials: int) -> optuna.Study:
+    """A study that belongs to one sweep alone; TPE, aware of trials that still run.
+
+    TPE samples at random first: for a quarter of the trials, from 4 to its usual 10.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    sampler = optuna.samplers.TPESampler(
+        seed=seed,
+        multivariate=True,
+        constant_liar=True,
+        n_startup_trials=min(10, max(4, num_trials // 4)),
+    )
     return optuna.create_study(
         study_name=name, storage=storage, sampler=sampler, direction="maximize"
     )

@@ -76,7 +76,8 @@ class Tracker:
     """One MLflow experiment; every method raises TrackingError where the server does."""
 
     def __init__(self, settings: Settings, experiment: str) -> None:
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for chatty in ("alembic", "mlflow"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         settings.home.mkdir(parents=True, exist_ok=True)
         with _server_errors():
             self._client = MlflowClient(settings.tracking_uri)

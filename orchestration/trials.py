@@ -49,7 +49,7 @@ def _searcher(request: SweepRequest, settings: Settings) -> OptunaSearcher:
     folder = settings.sweep_folder(request.name)
     storage = open_storage(settings.study_storage, folder / "study.journal")
     return OptunaSearcher(
-        create_study(request.name, storage, seed=request.seed),
+        create_study(request.name, storage, seed=request.seed, num_trials=request.num_trials),
         request.space,
         num_trials=request.num_trials,
         num_epochs=request.config.training.epochs,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from drmn import vision
 from drmn.errors import DataError
+from drmn.model import untrained
 
 RANDOM = "none"
 IMAGENET = "imagenet"
@@ -51,12 +52,13 @@ def load_network(name: str, weights: str) -> tuple[nn.Module, str]:
     if weights != RANDOM:
         tensors = _download(name) if weights == IMAGENET else _read_file(Path(weights))
         _copy_into(network, tensors, f"the weights {weights}" if weights == IMAGENET else weights)
-    return network, hash_tensors(network.state_dict())
+    note = f"standardised {untrained.VERSION}" if weights == RANDOM else ""
+    return network, hash_tensors(network.state_dict(), note)
 
 
-def hash_tensors(tensors: Mapping[str, Shaped[Tensor, "..."]]) -> str:
-    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
-    digest = hashlib.sha256()
+def hash_tensors(tensors: Mapping[str, Shaped[Tensor, "..."]], note: str = "") -> str:
+    """SHA-256 over a note, then names, types, shapes and bytes in the order of the names."""
+    digest = hashlib.sha256(note.encode())
     for name in _parameter_names(tensors):
         values = np.ascontiguousarray(tensors[name].detach().cpu().numpy())
         digest.update(f"{name} {values.dtype} {values.shape}\n".encode())

@@ -19,7 +19,7 @@ PAPER = {"loss.lambda_sc": 0.2, "inference.beta": 0.3}
 
 @pytest.fixture
 def study(tmp_path: Path) -> optuna.Study:
-    return create_study("s", open_storage(None, tmp_path / "study.journal"), seed=0)
+    return create_study("s", open_storage(None, tmp_path / "study.journal"), seed=0, num_trials=8)
 
 
 def _searcher(study: optuna.Study, num_trials: int = 3) -> OptunaSearcher:
@@ -82,4 +82,4 @@ def test_it_asks_exactly_as_many_trials_as_requested(study: optuna.Study) -> Non
 @pytest.mark.usefixtures("study")
 def test_a_study_belongs_to_one_sweep(tmp_path: Path) -> None:
     with pytest.raises(optuna.exceptions.DuplicatedStudyError):
-        create_study("s", open_storage(None, tmp_path / "study.journal"), seed=0)
+        create_study("s", open_storage(None, tmp_path / "study.journal"), seed=0, num_trials=8)
