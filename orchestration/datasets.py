@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from drmn.data.sprites import render_sprites
-from orchestration.progress import progress_bar
+from orchestration.progress import progress
 from orchestration.settings import Settings
 
 SPRITES = "sprites"
@@ -17,10 +17,6 @@ def resolve_data_root(
     """``given``, else the configured root; for sprites the folder they are rendered into."""
     if dataset != SPRITES or given is not None:
         return given or settings.data_root
-    with progress_bar(console) as bar:
-        task = bar.add_task("rendering sprites", total=None)
-        render_sprites(
-            settings.sprites_root,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with progress(console, "rendering sprites") as report:
+        render_sprites(settings.sprites_root, progress=report)
     return settings.sprites_root

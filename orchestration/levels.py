@@ -9,7 +9,7 @@ from drmn.config import Config
 from drmn.data.dataset import Dataset
 from drmn.data.features import FeatureStore, LevelSource, ensure_features
 from drmn.data.live import LiveSource
-from orchestration.progress import progress_bar
+from orchestration.progress import progress
 
 
 def prepare_levels(
@@ -22,14 +22,13 @@ def prepare_levels(
     """
     if config.backbone.train != "none":
         return None
-    with progress_bar(console) as bar:
-        task = bar.add_task(f"{config.backbone.name} features of {dataset.name}", total=None)
+    with progress(console, f"{config.backbone.name} features of {dataset.name}") as report:
         store = ensure_features(
             dataset,
             config.backbone,
             config.data.image_size,
             cache_root,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=report,
             device="cuda" if torch.cuda.is_available() else "cpu",
         )
     return str(store.path)

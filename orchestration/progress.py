@@ -1,6 +1,7 @@
 """What a terminal shows while a sweep runs: one line per event, plain where it is no terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -48,15 +49,34 @@ class TrialLines:
         self._console.print(f"trial {trial}  {text}", style=style, highlight=False)
 
 
-def progress_bar(console: Console) -> Progress:
-    """The bar of everything that takes more than two seconds."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
+@contextmanager
+def progress(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
+    """What reports everything that takes more than two seconds: call it with done and total.
+
+    A bar on a terminal; elsewhere a line for every tenth.
+    """
+    if not console.is_terminal:
+        yield _Tenths(console, text)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Tenths:
+    """A line whenever another tenth is done."""
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._console = console
+        self._text = text
+        self._tenths = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        tenths = 10 * done // max(1, total)
+        if tenths > self._tenths:
+            self._tenths = tenths
+            self._console.print(f"{self._text}: {done} of {total}", highlight=False)
 
 
 def _number(value: object) -> str:
