@@ -62,9 +62,9 @@ def run_sweep(request: SweepRequest, settings: Settings, console: Console) -> Sw
         f"{request.config.training.epochs} epochs on {dataset.name}",
         highlight=False,
     )
-    features = prepare_levels(dataset, request.config, settings.cache_root, console)
     with cluster(settings.ray_address):
         check_feasible(request.resources)
+        features = prepare_levels(dataset, request.config, settings.cache_root, console)
         return _Sweep(request, settings, console, dataset, features).run()
 
 
