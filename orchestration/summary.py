@@ -36,7 +36,10 @@ def print_summary(result: SweepResult, settings: Settings, console: Console) -> 
     if dataset in NOTES:
         console.print(NOTES[dataset], highlight=False)
     console.print(f"files: {result.folder}", highlight=False, soft_wrap=True)
-    console.print("compare the trials in MLflow:", highlight=False)
+    console.print(
+        f"compare the trials in MLflow, at #/experiments/{result.experiment_id}/runs:",
+        highlight=False,
+    )
     console.print(f"  {ui_command(settings)}", highlight=False, soft_wrap=True)
 
 

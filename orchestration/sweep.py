@@ -138,6 +138,7 @@ class _Sweep:
         )
         with self._console.status("training the winner on trainval, then one test evaluation"):
             final = run_final(self._context(config), self._request.resources)
+        self._tracker.log_metrics(parent.run_id, winner.metrics, winner.epoch)
         split = test_split(self._dataset)
         log_final(self._tracker, parent, config, final, data_tags(self._dataset, split))
         result = SweepResult(

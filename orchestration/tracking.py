@@ -26,6 +26,7 @@ from drmn.config_tree import Scalar
 from drmn.errors import DrmnError
 from orchestration.settings import Settings
 
+_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
 _MAX_PARAMS = 100
 _MAX_METRICS = 1000
 
@@ -85,7 +86,9 @@ class Tracker:
             self.experiment_id: str = (
                 found.experiment_id
                 if found
-                else self._client.create_experiment(experiment, settings.artifact_root)
+                else self._client.create_experiment(
+                    experiment, settings.artifact_root, tags=_MODEL_TRAINING
+                )
             )
 
     @_server_errors()
