@@ -20,8 +20,6 @@ linear over regions with weights that sum to 1 and the projection acts on each r
 ``phi(pool(l)) = W (sum_r w_r l_r) + b = sum_r w_r (W l_r + b) = pool(phi(l))`` exactly, and the
 pooled level is up to 16 times smaller to project, cache and read. The last level keeps its own
 grid: bilinear upsampling has weights that sum to 1 as well, so it may follow the projection.
-
-Levels of a network without trained weights are standardised (:mod:`drmn.model.untrained`).
 """
 
 from collections.abc import Iterator
@@ -36,8 +34,7 @@ from drmn.config import BackboneConfig, BackboneTraining
 from drmn.errors import ConfigError
 from drmn.model.fusion import pool_down
 from drmn.model.levels import LevelSpec
-from drmn.model.untrained import standardisers
-from drmn.model.weights import RANDOM, load_network
+from drmn.model.weights import load_network
 
 SECOND_LAST = 2  # index of the stage that sets C and R
 _DENSENET_BLOCKS = 4
@@ -64,7 +61,6 @@ class Backbone(nn.Module):
         super().__init__()
         self.stem = stem
         self.stages = nn.ModuleList(stages)
-        self.outputs: nn.ModuleList = nn.ModuleList(nn.Identity() for _ in stages)
         self.weights_hash = weights_hash
         self._channels = channels
         self._ceil_halving = ceil_halving
@@ -101,14 +97,7 @@ class Backbone(nn.Module):
             features = self._run(stage, features)
             levels.append(features)
         grid = levels[SECOND_LAST].shape[2:]
-        pooled = (pool_down(level.permute(0, 2, 3, 1), *grid).contiguous() for level in levels)
-        return tuple(output(level) for output, level in zip(self.outputs, pooled, strict=True))
-
-    def standardise(self) -> None:
-        """Shift and scale every channel of every level by fixed statistics from now on."""
-        training = self.training
-        self.outputs = nn.ModuleList(standardisers(self.eval()))
-        self.train(training)
+        return tuple(pool_down(level.permute(0, 2, 3, 1), *grid).contiguous() for level in levels)
 
     def tune(self, training: BackboneTraining) -> None:
         """Open nothing, the last stage alone or everything to training; the rest is frozen.
@@ -159,8 +148,6 @@ def build_backbone(config: BackboneConfig) -> Backbone:
         weights_hash=weights_hash,
         activation_checkpointing=config.activation_checkpointing,
     )
-    if config.weights == RANDOM:
-        backbone.standardise()
     backbone.tune(config.train)
     backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return backbone

@@ -2,6 +2,10 @@
 
 Files bear torchvision's parameter names. The classifier's are ignored where present, for no
 backbone here has one.
+
+Random weights are left as torchvision draws them. Giving their batch norms the statistics of
+pictures was tried, and closed-form ZSL and linear classification on pooled ResNet-18 features of
+the sprites became worse (0.55 against 0.60, and 0.64 against 0.78).
 """
 
 import hashlib
@@ -18,7 +22,6 @@ from torch import Tensor, nn
 
 from drmn import vision
 from drmn.errors import DataError
-from drmn.model import untrained
 
 RANDOM = "none"
 IMAGENET = "imagenet"
@@ -52,13 +55,12 @@ def load_network(name: str, weights: str) -> tuple[nn.Module, str]:
     if weights != RANDOM:
         tensors = _download(name) if weights == IMAGENET else _read_file(Path(weights))
         _copy_into(network, tensors, f"the weights {weights}" if weights == IMAGENET else weights)
-    note = f"standardised {untrained.VERSION}" if weights == RANDOM else ""
-    return network, hash_tensors(network.state_dict(), note)
+    return network, hash_tensors(network.state_dict())
 
 
-def hash_tensors(tensors: Mapping[str, Shaped[Tensor, "..."]], note: str = "") -> str:
-    """SHA-256 over a note, then names, types, shapes and bytes in the order of the names."""
-    digest = hashlib.sha256(note.encode())
+def hash_tensors(tensors: Mapping[str, Shaped[Tensor, "..."]]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
     for name in _parameter_names(tensors):
         values = np.ascontiguousarray(tensors[name].detach().cpu().numpy())
         digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
