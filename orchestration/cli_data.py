@@ -17,6 +17,7 @@ from drmn.data.pixels import prepare
 from drmn.data.pixels.manifest import QUARANTINE_FILE
 from drmn.data.storage import Storage
 from drmn.presets import preset
+from orchestration.cli_features import features
 from orchestration.cluster import cluster
 from orchestration.cluster_shards import make_pixels_on_ray
 from orchestration.data_report import print_report, report_as_json
@@ -32,6 +33,9 @@ DataRoot = Annotated[
 ]
 
 data_app = typer.Typer(name="data", help="Check, show and prepare data sets.", no_args_is_help=True)
+
+
+data_app.command("features")(features)
 
 
 @data_app.command("check")

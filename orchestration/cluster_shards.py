@@ -1,11 +1,15 @@
 """Shards made by the nodes of a Ray cluster: a task each, taken as they finish."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import ray
 
+from drmn.data.extraction import Extraction
 from drmn.data.images import ImageSource
+from drmn.data.manifest import Shard
 from drmn.data.pixels.manifest import PixelShard
 from drmn.data.pixels.preparation import PixelJob, make_shard
 from drmn.data.storage import Storage
@@ -14,7 +18,6 @@ from drmn.errors import DataError
 _IN_FLIGHT_PER_CPU = 2
 
 Job = TypeVar("Job")
-Made = TypeVar("Made")
 
 
 def make_pixels_on_ray(
@@ -30,13 +33,26 @@ def make_pixels_on_ray(
     yield from each_finished(lambda job: task.remote(shared, storage, job, 1), jobs)
 
 
-def each_finished(
-    start: Callable[[Job], "ray.ObjectRef[Made]"], jobs: Sequence[Job]
-) -> Iterator[Made]:
-    """Results in the order in which they come; only as many tasks wait as keep all nodes busy."""
-    window = max(2, int(ray.cluster_resources().get("CPU", 1)) * _IN_FLIGHT_PER_CPU)
-    waiting = list(reversed(jobs))
-    running: list[ray.ObjectRef[Made]] = []
+def make_features_on_ray(
+    extraction: Extraction, folder: Path, first_rows: Sequence[int]
+) -> Iterator[Shard]:
+    """A runner for :meth:`Extraction.run`: a file per task, on a GPU each where there are any.
+
+    Every node must see the pictures, and ``folder`` under the same path.
+
+    Raises:
+        DataError: a node cannot read a picture or write its file.
+    """
+    gpus = ray.cluster_resources().get("GPU", 0) >= 1
+    shared = ray.put(replace(extraction, device="cuda" if gpus else "cpu"))
+    task = ray.remote(num_cpus=1, num_gpus=int(gpus), max_retries=3)(Extraction.make_file)
+    yield from in_order(lambda first_row: task.remote(shared, folder, first_row), first_rows)
+
+
+def each_finished(start: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
+    """Results as they come; only as many tasks wait as keep all nodes busy."""
+    window, waiting = _window(), list(reversed(jobs))
+    running: list[Any] = []
     while waiting or running:
         while waiting and len(running) < window:
             running.append(start(waiting.pop()))
@@ -44,9 +60,23 @@ def each_finished(
         yield _result(finished[0])
 
 
-def _result(finished: "ray.ObjectRef[Made]") -> Made:
+def in_order(start: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
+    """Results in the order of the jobs, as many tasks ahead as keep all nodes busy."""
+    window, waiting = _window(), list(reversed(jobs))
+    running: list[Any] = []
+    while waiting or running:
+        while waiting and len(running) < window:
+            running.append(start(waiting.pop()))
+        yield _result(running.pop(0))
+
+
+def _window() -> int:
+    return max(2, int(ray.cluster_resources().get("CPU", 1)) * _IN_FLIGHT_PER_CPU)
+
+
+def _result(finished: Any) -> Any:
     try:
-        made: Made = ray.get(finished)
+        made = ray.get(finished)
     except ray.exceptions.RayTaskError as error:
         cause = error.cause
         if isinstance(cause, DataError):

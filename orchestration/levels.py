@@ -8,8 +8,13 @@ from rich.console import Console
 from drmn.config import Config
 from drmn.data.dataset import Dataset
 from drmn.data.features import FeatureStore, LevelSource, ensure_features
+from drmn.data.given_features import GIVEN, check_needs_no_regions, ensure_given_features
 from drmn.data.live import LiveSource
+from drmn.data.remote_features import RemoteFeatureStore
+from drmn.data.shard_cache import ShardCache
+from drmn.data.storage import Storage
 from orchestration.progress import progress
+from orchestration.settings import read_settings
 
 
 def prepare_levels(
@@ -18,10 +23,14 @@ def prepare_levels(
     """Folder of the feature store, extracted now if it is not there; None for live levels.
 
     Raises:
+        ConfigError: features that were given are asked to serve a variant that needs regions.
         DataError: an image or the weights cannot be read; no partial store is left behind.
     """
     if config.backbone.train != "none":
         return None
+    if config.backbone.weights == GIVEN:
+        check_needs_no_regions(config)
+        return str(ensure_given_features(dataset, cache_root).path)
     with progress(console, f"{config.backbone.name} features of {dataset.name}") as report:
         store = ensure_features(
             dataset,
@@ -35,7 +44,14 @@ def prepare_levels(
 
 
 def open_levels(dataset: Dataset, config: Config, features: str | None) -> LevelSource | LiveSource:
-    """The store at ``features`` by memory map, or images for a tuned backbone."""
-    if features is not None:
-        return FeatureStore.open(Path(features))
-    return LiveSource(dataset, config)
+    """The store at ``features``, a folder or s3://, by memory map; or images to tune on."""
+    if features is None:
+        return LiveSource(dataset, config)
+    if "://" in features:
+        return RemoteFeatureStore.connect(Storage(features), node_cache())
+    return FeatureStore.open(Path(features))
+
+
+def node_cache() -> ShardCache:
+    """Where this node keeps files of remote stores."""
+    return ShardCache(read_settings().cache_root / "shards")

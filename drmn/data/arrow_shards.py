@@ -1,9 +1,9 @@
 """One file of a feature store: an Arrow IPC file whose columns are the levels of some images.
 
-A column ``l1``..``lL`` holds one fixed-size list of half floats per image, ``[H_l, W_l, C_l]`` in
-C order; the whole file is one record batch, so that a column is one run of memory. Reading maps
-the file: no byte is copied, and processes on one machine share the pages. The schema's metadata
-tells any Arrow reader, in any language, what it holds.
+A column ``l1``..``lL`` holds one fixed-size list of floats (half or single) per image, ``[H_l,
+W_l, C_l]`` in C order; the whole file is one record batch, so that a column is one run of memory.
+Reading maps the file: no byte is copied, and processes on one machine share the pages. The
+schema's metadata tells any Arrow reader, in any language, what it holds.
 """
 
 import json
@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float16
+from jaxtyping import Float
 
 from drmn.atomic import replacing
 from drmn.errors import DataError
 from drmn.model.levels import LevelSpec
 
 DTYPE = "float16"
-LARGEST = float(np.finfo(np.float16).max)
+DTYPES = (DTYPE, "float32")
+_ARROW = {"float16": pa.float16(), "float32": pa.float32()}
 
-Level = Float16[np.ndarray, "n H W C"]
+Level = Float[np.ndarray, "n _ _ _"]
 
 
 def write_shard(path: Path, levels: Sequence[Level], metadata: Mapping[str, object]) -> None:
@@ -31,7 +32,11 @@ def write_shard(path: Path, levels: Sequence[Level], metadata: Mapping[str, obje
         metadata: JSON values, kept in the schema beside the shapes of the levels.
     """
     columns = [_fixed_size_lists(level) for level in levels]
-    described = {"dtype": DTYPE, "levels": [_shape(level) for level in levels], **metadata}
+    described = {
+        "dtype": str(levels[0].dtype),
+        "levels": [_shape(level) for level in levels],
+        **metadata,
+    }
     schema = pa.schema(
         [pa.field(f"l{i}", c.type, nullable=False) for i, c in enumerate(columns, start=1)],
         metadata={f"drmn.{name}": json.dumps(value) for name, value in described.items()},
@@ -41,7 +46,9 @@ def write_shard(path: Path, levels: Sequence[Level], metadata: Mapping[str, obje
         writer.write_batch(batch)
 
 
-def map_shard(path: Path, specs: Sequence[LevelSpec], num_rows: int) -> list[Level]:
+def map_shard(
+    path: Path, specs: Sequence[LevelSpec], num_rows: int, dtype: str = DTYPE
+) -> list[Level]:
     """Levels of the file's images: read-only views of the mapped file.
 
     Raises:
@@ -52,7 +59,7 @@ def map_shard(path: Path, specs: Sequence[LevelSpec], num_rows: int) -> list[Lev
         batch.validate()
     except (OSError, pa.ArrowException) as error:
         raise damaged(path, str(error)) from error
-    expected = [pa.list_(pa.float16(), spec.num_values) for spec in specs]
+    expected = [pa.list_(_ARROW[dtype], spec.num_values) for spec in specs]
     if batch.schema.types != expected or batch.num_rows != num_rows:
         raise damaged(path, f"it holds {batch.num_rows} rows of {batch.schema.types}")
     return [

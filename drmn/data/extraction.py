@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float16, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from drmn.data.arrow_shards import LARGEST, write_shard
+from drmn.data.arrow_shards import DTYPE, write_shard
 from drmn.data.images import ImageSource
 from drmn.data.manifest import Manifest, Shard, check_contents, describe_shard, load_manifest
 from drmn.data.transforms import normalise, read_pixels
@@ -28,10 +28,8 @@ from drmn.prefetch import Prefetch
 
 SHARD_BYTES = 128 << 20
 BATCH = 32  # images at once: more is no faster on a CPU
-_VALUE_BYTES = 2
-
 Progress = Callable[[int, int], None]
-Levels = tuple[Float16[np.ndarray, "n _ _ _"], ...]
+Levels = tuple[Float[np.ndarray, "n _ _ _"], ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,10 +42,18 @@ class Extraction:
     image_size: int
     settings: Mapping[str, object]
     device: str = "cpu"
+    dtype: str = DTYPE
     shard_bytes: int = SHARD_BYTES
 
-    def run(self, folder: Path, progress: Progress | None = None) -> None:
+    def run(
+        self, folder: Path, progress: Progress | None = None, runner: "Runner | None" = None
+    ) -> None:
         """Compute all levels into ``folder``, which appears when it is complete.
+
+        Args:
+            progress: called with the number of images done and their total.
+            runner: computes the files that are missing with :meth:`make_file`, in other
+                processes; None: here, one after the other.
 
         Raises:
             DataError: a picture cannot be used, or the disk is too small. Nothing is left.
@@ -57,8 +63,12 @@ class Extraction:
         try:
             manifest = self._resumed(partial)
             _check_space(partial, manifest)
-            for grown in self._files(partial, manifest, progress):
-                grown.save(partial)
+            if runner is None:
+                grown = self._files(partial, manifest, progress)
+            else:
+                grown = self._files_of(runner, partial, manifest, progress)
+            for each in grown:
+                each.save(partial)
         except DataError:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -77,7 +87,7 @@ class Extraction:
 
     def _empty_manifest(self) -> Manifest:
         specs = self.backbone.specs(self.image_size)
-        row_bytes = _VALUE_BYTES * sum(spec.num_values for spec in specs)
+        row_bytes = np.dtype(self.dtype).itemsize * sum(spec.num_values for spec in specs)
         return Manifest(
             settings=self.settings,
             levels=specs,
@@ -99,15 +109,38 @@ class Extraction:
                 collected.clear()
                 yield manifest
 
-    def _batches(self, first_row: int) -> Iterator[tuple[range, Levels]]:
-        starts = range(first_row, len(self.tails), BATCH)
-        batches = [range(start, min(start + BATCH, len(self.tails))) for start in starts]
+    def _files_of(
+        self, runner: "Runner", partial: Path, manifest: Manifest, progress: Progress | None
+    ) -> Iterator[Manifest]:
+        """The manifest after each file that ``runner`` gives, in the order of rows."""
+        starts = range(manifest.num_rows_done, manifest.num_rows, manifest.rows_per_shard)
+        for shard in runner(self, partial, starts):
+            manifest = manifest.with_shard(shard)
+            if progress is not None:
+                progress(manifest.num_rows_done, manifest.num_rows)
+            yield manifest
+
+    def make_file(self, partial: Path, first_row: int) -> Shard:
+        """Compute the one file that begins with ``first_row``."""
+        empty = self._empty_manifest()
+        stop = min(first_row + empty.rows_per_shard, len(self.tails))
+        collected = [levels for _, levels in self._batches(first_row, stop)]
+        return self._write_file(
+            partial, empty.key, first_row // empty.rows_per_shard, first_row, collected
+        )
+
+    def _batches(
+        self, first_row: int, stop_row: int | None = None
+    ) -> Iterator[tuple[range, Levels]]:
+        stop = len(self.tails) if stop_row is None else stop_row
+        starts = range(first_row, stop, BATCH)
+        batches = [range(start, min(start + BATCH, stop)) for start in starts]
         network = self.backbone.to(self.device).eval()
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             for rows, pixels in Prefetch(batches, lambda rows: self._read(rows, threads)):
                 with torch.inference_mode():
                     levels = network(normalise(pixels.to(self.device)))
-                    yield rows, tuple(self._half(rows, level) for level in levels)
+                    yield rows, tuple(self._kept(rows, level) for level in levels)
 
     def _read(self, rows: range, threads: ThreadPoolExecutor) -> UInt8[Tensor, "B S S 3"]:
         tails = [self.tails[row] for row in rows]
@@ -115,24 +148,35 @@ class Extraction:
             np.stack(read_pixels(self.pictures, tails, self.image_size, threads))
         )
 
-    def _half(self, rows: range, level: Tensor) -> Float16[np.ndarray, "B _ _ _"]:
-        halved = level.half()
-        bad = ~torch.isfinite(halved).flatten(1).all(1)
+    def _kept(self, rows: range, level: Tensor) -> Float[np.ndarray, "B _ _ _"]:
+        kept = level.to(getattr(torch, self.dtype))
+        bad = ~torch.isfinite(kept).flatten(1).all(1)
         if bad.any():
             row = rows[int(bad.nonzero()[0])]
             raise DataError(
                 f"the backbone's features of image row {row} ({self.tails[row]}) are NaN or "
-                f"beyond {LARGEST:g}, the largest half float",
+                f"beyond {float(np.finfo(self.dtype).max):g}, the largest {self.dtype}",
                 "use trained weights (--weights), or a shallower backbone where there are none",
             )
-        return halved.cpu().numpy()
+        return kept.cpu().numpy()
 
     def _write(self, partial: Path, manifest: Manifest, collected: list[Levels]) -> Manifest:
+        index, first_row = len(manifest.shards), manifest.num_rows_done
+        return manifest.with_shard(
+            self._write_file(partial, manifest.key, index, first_row, collected)
+        )
+
+    def _write_file(
+        self, partial: Path, key: str, index: int, first_row: int, collected: list[Levels]
+    ) -> Shard:
         levels = [np.concatenate(parts) for parts in zip(*collected, strict=True)]
-        path = partial / f"levels-{len(manifest.shards):05d}.arrow"
-        first_row = {"first_row": manifest.num_rows_done, "key": manifest.key}
-        write_shard(path, levels, {**self.settings, **first_row})
-        return manifest.with_shard(describe_shard(path, len(levels[0])))
+        path = partial / f"levels-{index:05d}.arrow"
+        write_shard(path, levels, {**self.settings, "first_row": first_row, "key": key})
+        return describe_shard(path, len(levels[0]))
+
+
+Runner = Callable[[Extraction, Path, Sequence[int]], Iterator[Shard]]
+"""Given first rows, makes their files, and gives what it made in that order."""
 
 
 def _intact(partial: Path, manifest: Manifest) -> Iterator[Shard]:
@@ -147,7 +191,8 @@ def _intact(partial: Path, manifest: Manifest) -> Iterator[Shard]:
 
 def _check_space(folder: Path, manifest: Manifest) -> None:
     num_rows = manifest.num_rows - manifest.num_rows_done
-    needed = num_rows * _VALUE_BYTES * sum(spec.num_values for spec in manifest.levels)
+    value_bytes = np.dtype(manifest.dtype).itemsize
+    needed = num_rows * value_bytes * sum(spec.num_values for spec in manifest.levels)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(

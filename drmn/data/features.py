@@ -15,16 +15,16 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from jaxtyping import Float, Float16, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from drmn.config import BackboneConfig
 from drmn.data import transforms
 from drmn.data.arrow_shards import DTYPE, Level, damaged, map_shard
 from drmn.data.dataset import Dataset
-from drmn.data.extraction import Extraction, Progress
+from drmn.data.extraction import Extraction, Progress, Runner
 from drmn.data.images import ImageSource, images
-from drmn.data.manifest import Manifest, check_contents, load_manifest, settings_key
+from drmn.data.manifest import Manifest, Shard, check_contents, load_manifest, settings_key
 from drmn.errors import DataError
 from drmn.model.backbone import build_backbone
 from drmn.model.levels import LevelSpec
@@ -80,7 +80,7 @@ class FeatureStore:
     def __len__(self) -> int:
         return self.manifest.num_rows
 
-    def __reduce__(self) -> tuple[Callable[[Path], "FeatureStore"], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[..., "FeatureStore"], tuple[object, ...]]:
         return FeatureStore.open, (self.path,)
 
     def levels(self, rows: Int64[np.ndarray, " B"]) -> tuple[Float[Tensor, "B _ _ _"], ...]:
@@ -90,7 +90,8 @@ class FeatureStore:
             DataError: a file is not what was written, or there is no such row.
         """
         self._check_rows(rows)
-        gathered = [np.empty((len(rows), *spec.shape), np.float16) for spec in self.specs]
+        dtype = np.dtype(self.manifest.dtype)
+        gathered = [np.empty((len(rows), *spec.shape), dtype) for spec in self.specs]
         shards, offsets = np.divmod(rows, self.manifest.rows_per_shard)
         for position, (shard, row) in enumerate(
             zip(shards.tolist(), offsets.tolist(), strict=True)
@@ -111,8 +112,12 @@ class FeatureStore:
     def _shard(self, index: int) -> list[Level]:
         if index not in self._shards:
             shard = self.manifest.shards[index]
-            self._shards[index] = map_shard(self.path / shard.file, self.specs, shard.num_rows)
+            path, dtype = self._file(shard), self.manifest.dtype
+            self._shards[index] = map_shard(path, self.specs, shard.num_rows, dtype)
         return self._shards[index]
+
+    def _file(self, shard: Shard) -> Path:
+        return self.path / shard.file
 
     def _check_rows(self, rows: Int64[np.ndarray, " B"]) -> None:
         outside = rows[(rows < 0) | (rows >= len(self))]
@@ -132,6 +137,8 @@ def ensure_features(
     device: str = "cpu",
     *,
     pictures: ImageSource | None = None,
+    dtype: str = DTYPE,
+    runner: Runner | None = None,
 ) -> FeatureStore:
     """Open the store of these features, computing it first if it is not there.
 
@@ -141,13 +148,17 @@ def ensure_features(
     Args:
         progress: called with the number of images done and their total.
         pictures: where the pictures come from; None: the data set's own place.
+        dtype: of the values kept: float16, or float32 at twice the size.
+        runner: computes files elsewhere; None: here, one after the other.
 
     Raises:
         DataError: a picture or the weights cannot be read (nothing is left behind then), the
             store is damaged, or the cache cannot be written to.
     """
     backbone = build_backbone(replace(backbone_config, train="none"))
-    settings = feature_settings(dataset, backbone_config.name, backbone.weights_hash, image_size)
+    settings = feature_settings(
+        dataset, backbone_config.name, backbone.weights_hash, image_size, dtype
+    )
     folder = cache_root / "features" / settings_key(settings)
     if folder.is_dir():
         _log.info("features %s are there already: %s", folder.name, folder)
@@ -163,7 +174,8 @@ def ensure_features(
                     image_size=image_size,
                     settings=settings,
                     device=device,
-                ).run(folder, progress)
+                    dtype=dtype,
+                ).run(folder, progress, runner)
     except OSError as error:
         raise DataError(
             f"features cannot be written to {folder}: {error}",
@@ -173,12 +185,12 @@ def ensure_features(
 
 
 def feature_settings(
-    dataset: Dataset, backbone: str, weights_hash: str, image_size: int
+    dataset: Dataset, backbone: str, weights_hash: str, image_size: int, dtype: str = DTYPE
 ) -> dict[str, object]:
     """All that cached features depend on."""
     return {
         "version": VERSION,
-        "dtype": DTYPE,
+        "dtype": dtype,
         "data_hash": dataset.data_hash,
         "backbone": backbone,
         "weights_hash": weights_hash,
@@ -186,14 +198,16 @@ def feature_settings(
     }
 
 
-def _float32(halves: Float16[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def _float32(stored: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """A cast that stays on the calling thread.
 
     That thread reads ahead while the main one computes: two teams of workers on the same cores
     wait for each other at every barrier (32 ms for one batch instead of 1 on two busy cores).
     """
-    floats = torch.empty(halves.shape)
-    targets, sources = (torch.split(each.view(-1), _SERIAL_SIZE) for each in (floats, halves))
+    if stored.dtype == torch.float32:
+        return stored
+    floats = torch.empty(stored.shape)
+    targets, sources = (torch.split(each.view(-1), _SERIAL_SIZE) for each in (floats, stored))
     for target, source in zip(targets, sources, strict=True):
         target.copy_(source)
     return floats

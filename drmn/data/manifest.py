@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drmn.atomic import replacing
-from drmn.data.arrow_shards import damaged
+from drmn.data.arrow_shards import DTYPE, DTYPES, damaged
 from drmn.model.levels import LevelSpec
 
 MANIFEST_FILE = "manifest.json"
@@ -39,6 +39,11 @@ class Manifest:
         return settings_key(self.settings)
 
     @property
+    def dtype(self) -> str:
+        """Of every value: float16 or float32."""
+        return str(self.settings.get("dtype", DTYPE))
+
+    @property
     def num_rows_done(self) -> int:
         return sum(shard.num_rows for shard in self.shards)
 
@@ -64,15 +69,25 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_FILE
     try:
-        content = json.loads(path.read_text())
+        data = path.read_bytes()
+    except OSError as error:
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    manifest = parse_manifest(data, path)
+    for shard in manifest.shards:
+        _check_size(folder / shard.file, shard.size_bytes)
+    return manifest
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """The manifest in a file's bytes, checked against itself; ``path`` is for messages."""
+    try:
+        content = json.loads(data)
         manifest = _parse(content)
         key = content["key"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
     if key != manifest.key:
         raise damaged(path, f"its key is {key!r}, but its settings hash to {manifest.key!r}")
-    for shard in manifest.shards:
-        _check_size(folder / shard.file, shard.size_bytes)
     return manifest
 
 
@@ -109,8 +124,11 @@ def _check_size(path: Path, size_bytes: int) -> None:
 
 
 def _parse(content: dict[str, Any]) -> Manifest:
+    settings = dict(content["settings"])
+    if settings.get("dtype", DTYPE) not in DTYPES:
+        raise ValueError(f"the dtype is {settings['dtype']!r}, but must be one of {DTYPES}")
     return Manifest(
-        settings=dict(content["settings"]),
+        settings=settings,
         levels=tuple(LevelSpec(**level) for level in content["levels"]),
         num_rows=int(content["num_rows"]),
         rows_per_shard=int(content["rows_per_shard"]),

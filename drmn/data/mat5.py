@@ -37,8 +37,13 @@ class MatDamageError(ValueError):
     """The bytes are no MATLAB file, or break off, or contradict themselves."""
 
 
-def read_variables(path: Path, names: Collection[str]) -> dict[str, Value]:
+def read_variables(
+    path: Path, names: Collection[str], max_bytes: int = MAX_VARIABLE_BYTES
+) -> dict[str, Value]:
     """Those of the named variables that the file has.
+
+    Args:
+        max_bytes: no variable may be larger once it is decompressed.
 
     Raises:
         MatDamageError: the file is damaged, or a named variable has an unsupported type.
@@ -48,10 +53,10 @@ def read_variables(path: Path, names: Collection[str]) -> dict[str, Value]:
         if path.stat().st_size <= _HEADER_BYTES:
             raise MatDamageError(f"it has only {path.stat().st_size} bytes")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return _read_all(mapped, names)
+            return _read_all(mapped, names, max_bytes)
 
 
-def _read_all(data: mmap.mmap, names: Collection[str]) -> dict[str, Value]:
+def _read_all(data: mmap.mmap, names: Collection[str], max_bytes: int) -> dict[str, Value]:
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if data[:10] == b"MATLAB 7.3":
         raise MatDamageError("it is of version 7.3 (HDF5), but must be of version 5 to 7")
@@ -61,7 +66,7 @@ def _read_all(data: mmap.mmap, names: Collection[str]) -> dict[str, Value]:
     reader = _Elements(data, order, _HEADER_BYTES)
     for kind, start, stop in reader:
         if kind == _COMPRESSED:
-            variable = _inflate(data, start, stop, order, names)
+            variable = _inflate(data, start, stop, order, names, max_bytes)
         elif kind == _MATRIX:
             variable = _Variable(_Elements(data, order, start, stop))
         else:
@@ -172,7 +177,7 @@ class _Variable:
 
 
 def _inflate(
-    data: mmap.mmap, start: int, stop: int, order: str, names: Collection[str]
+    data: mmap.mmap, start: int, stop: int, order: str, names: Collection[str], max_bytes: int
 ) -> _Variable:
     """The variable inside a compressed element; whole only if it is wanted."""
     try:
@@ -181,13 +186,11 @@ def _inflate(
         if variable.name not in names:
             return variable
         stream = zlib.decompressobj()
-        whole = stream.decompress(data[start:stop], MAX_VARIABLE_BYTES)
+        whole = stream.decompress(data[start:stop], max_bytes)
     except zlib.error as error:
         raise MatDamageError(f"a compressed variable is damaged: {error}") from error
     if not stream.eof:
-        raise MatDamageError(
-            f"`{variable.name}` breaks off, or has over {MAX_VARIABLE_BYTES} bytes"
-        )
+        raise MatDamageError(f"`{variable.name}` breaks off, or has over {max_bytes} bytes")
     return _Variable(_inside(whole, order))
 
 

@@ -42,6 +42,18 @@ class Storage:
         except OSError as error:
             raise self._failed("read", name, error) from error
 
+    def size(self, name: str) -> int | None:
+        """A file's size in bytes; None if there is no such file."""
+        try:
+            if self.local is not None:
+                path = self.local / _checked(name)
+                return path.stat().st_size if path.is_file() else None
+            system, path_text = self._remote(name)
+            found = system.get_file_info(path_text)
+            return int(found.size) if found.type == fs.FileType.File else None
+        except OSError as error:
+            raise self._failed("read", name, error) from error
+
     def write(self, name: str, data: bytes | memoryview) -> None:
         """Replace a file; readers see the old one or all of the new one."""
         try:

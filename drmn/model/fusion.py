@@ -113,9 +113,9 @@ def build_fusion(
     """The source of v that ``fusion.enabled`` asks for.
 
     Raises:
-        ConfigError: there are fewer than two levels.
+        ConfigError: there are fewer than two levels, and not the last alone is asked for.
     """
-    if len(specs) < 2:
+    if len(specs) < (1 if not config.enabled and config.single_level == "last" else 2):
         raise ConfigError(
             f"the backbone gives {len(specs)} level(s), but the model needs >= 2: fusion works on "
             "the grid of the stage before last",

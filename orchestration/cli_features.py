@@ -1,0 +1,119 @@
+"""``drmn data features``: the levels of a frozen backbone, kept for every trial."""
+
+import contextlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from drmn.config import BackboneConfig
+from drmn.config_tree import Scalar
+from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.features import FeatureStore, ensure_features
+from drmn.data.given_features import GIVEN, ensure_given_features
+from drmn.data.images import ImageSource, images
+from drmn.data.pixels import PreparedImages
+from drmn.data.remote_features import publish
+from drmn.data.storage import Storage
+from drmn.presets import preset
+from orchestration.cluster import cluster
+from orchestration.cluster_shards import make_features_on_ray
+from orchestration.datasets import resolve_data_root
+from orchestration.levels import node_cache
+from orchestration.progress import progress
+from orchestration.settings import read_settings
+
+
+class Precision(StrEnum):
+    """Of the numbers kept."""
+
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+_DTYPES = {Precision.FP16: "float16", Precision.FP32: "float32"}
+_GIVEN_WORD = (
+    f"{GIVEN} holds one pooled vector per image: it serves --variant baseline, +ACA and +SIT "
+    "(--weights res101.mat); all rows with MFF need the pictures"
+)
+
+
+def features(
+    dataset: Annotated[str, typer.Option(help="sprites, cub, sun, awa2, cifar-awa2 or a folder.")],
+    data_root: Annotated[Path | None, typer.Option(help="Holds one folder per data set.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="resnet101, resnet50, resnet18, densenet169.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A file, 'imagenet', 'none' or 'res101.mat'.")
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    precision: Annotated[Precision, typer.Option(help="Of the numbers kept.")] = Precision.FP16,
+    prepared: Annotated[
+        str | None, typer.Option(help="Read pictures from this `prepare --out`.")
+    ] = None,
+    publish_to: Annotated[
+        str | None, typer.Option("--publish", help="Copy the store there: a folder or s3://.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Work on this Ray cluster; DRMN_HOME must be shared.")
+    ] = None,
+) -> None:
+    """Compute the store unless it is there; one process computes, others wait; resumable."""
+    console, settings = Console(stderr=True), read_settings()
+    found = load_dataset(dataset, resolve_data_root(dataset, data_root, settings, console))
+    if weights == GIVEN:
+        store = ensure_given_features(found, settings.cache_root)
+        typer.echo(_GIVEN_WORD)
+    else:
+        chosen = {"backbone.name": backbone, "backbone.weights": weights}
+        sized: dict[str, Scalar] = {**chosen, "data.image_size": image_size}
+        given = {path: value for path, value in sized.items() if value is not None}
+        config = preset(found.name).with_overrides(given)
+        size = config.data.image_size
+        source = _pictures(found, prepared)
+        store = _extract(
+            found, config.backbone, size, source, precision, ray_address, settings.cache_root
+        )
+    if publish_to is not None:
+        with progress(console, f"publishing to {publish_to}") as count:
+            publish(store, _storage(publish_to), count)
+    typer.echo(publish_to or store.path)
+
+
+def _pictures(dataset: Dataset, prepared: str | None) -> ImageSource:
+    if prepared is None:
+        return images(dataset)
+    return PreparedImages.open(_storage(prepared), node_cache(), dataset.data_hash)
+
+
+def _extract(
+    dataset: Dataset,
+    backbone: BackboneConfig,
+    image_size: int,
+    source: ImageSource,
+    precision: Precision,
+    ray_address: str | None,
+    cache_root: Path,
+) -> FeatureStore:
+    on_cluster = cluster(ray_address) if ray_address else contextlib.nullcontext()
+    console = Console(stderr=True)
+    with on_cluster, progress(console, f"{backbone.name} features of {dataset.name}") as count:
+        return ensure_features(
+            dataset,
+            backbone,
+            image_size,
+            cache_root,
+            progress=count,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            pictures=source,
+            dtype=_DTYPES[precision],
+            runner=make_features_on_ray if ray_address else None,
+        )
+
+
+def _storage(place: str) -> Storage:
+    return Storage(place if "://" in place else str(Path(place).resolve()))
