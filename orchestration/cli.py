@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from drmn.errors import ConfigError, DataError, DrmnError
+from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
 from orchestration.cli_sweep import sweep
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("sweep")(sweep)
+app.command("ablate")(ablate)
 app.add_typer(data_app, name="data")
 
 sweep_app = typer.Typer(

@@ -51,6 +51,10 @@ class Settings:
         """The driver's own files of one sweep."""
         return self.home / "sweeps" / sweep
 
+    def study_folder(self, study: str) -> Path:
+        """The files of one ablation study."""
+        return self.home / "studies" / study
+
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment, defaults relative to the working directory."""

@@ -1,0 +1,117 @@
+"""``drmn ablate`` and ``drmn report``: options to a study, a study to a page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from drmn.config import Config, parse_override
+from drmn.config_tree import Scalar
+from drmn.errors import ConfigError
+from drmn.presets import preset
+from orchestration.datasets import SPRITES, resolve_data_root
+from orchestration.request import Resources
+from orchestration.settings import read_settings
+from orchestration.study.reading import read_study
+from orchestration.study.request import StudyRequest
+
+_DATA = "Data and backbone"
+_RESOURCES = "Resources"
+
+
+def ablate(
+    datasets: Annotated[
+        list[str],
+        typer.Option("--dataset", help="Repeatable.", rich_help_panel=_DATA),
+    ],
+    data_root: Annotated[
+        Path | None, typer.Option(help="Holds one folder per data set.", rich_help_panel=_DATA)
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="resnet101, resnet50, resnet18, densenet169.", rich_help_panel=_DATA),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA)
+    ] = None,
+    study: Annotated[
+        str,
+        typer.Option(
+            help="paper (Tables 2 and 3), table2, table3, lambda_gc, lambda_sc, gamma, beta, or a "
+            ".yaml or .py file with rows of your own."
+        ),
+    ] = "paper",
+    rows: Annotated[
+        str | None, typer.Option(help="Run these rows alone, separated by commas.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many, from --first-seed.")] = 5,
+    first_seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
+    tune_each: Annotated[
+        int, typer.Option(min=0, help="Trials of every row's own search; 0: the preset's values.")
+    ] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of every training.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Any setting of all rows; repeatable."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the study; default: study and data sets.")
+    ] = None,
+    cpus_per_trial: Annotated[
+        float, typer.Option(help="Threads of a training.", rich_help_panel=_RESOURCES)
+    ] = 1.0,
+    gpus_per_trial: Annotated[
+        float, typer.Option(help="May be a fraction, such as 0.25.", rich_help_panel=_RESOURCES)
+    ] = 0.0,
+    max_concurrent: Annotated[
+        int | None,
+        typer.Option(min=1, help="At once; default: all that fit.", rich_help_panel=_RESOURCES),
+    ] = None,
+) -> None:
+    """Run an ablation study: rows x data sets x seeds. Giving it again continues it.
+
+    Example: drmn ablate --dataset sprites --seeds 2
+    """
+    from orchestration.study.running import run_study
+
+    settings, console = read_settings(), Console(soft_wrap=True)
+    given: dict[str, Scalar] = {
+        path: value
+        for path, value in {
+            "backbone.name": backbone,
+            "backbone.weights": weights,
+            "training.epochs": epochs,
+        }.items()
+        if value is not None
+    }
+    found = read_study(study)
+    request = StudyRequest(
+        name=name or "-".join([found.name, *datasets]),
+        study=found,
+        bases={each: _base(each, given, overrides or []) for each in datasets},
+        data_root=_data_root(datasets, data_root, console),
+        seeds=list(range(first_seed, first_seed + seeds)),
+        rows=rows.split(",") if rows else None,
+        tune_each=tune_each,
+        resources=Resources(cpus=cpus_per_trial, gpus=gpus_per_trial),
+        max_concurrent=max_concurrent,
+    )
+    folder = run_study(request, settings, console)
+    console.print(f"files: {folder.path}", highlight=False)
+    console.print(f"the report: drmn report {request.name}", highlight=False)
+
+
+def _base(dataset: str, given: dict[str, Scalar], overrides: list[str]) -> Config:
+    config = preset(dataset).with_overrides(given)
+    return config.with_overrides(dict(parse_override(text) for text in overrides))
+
+
+def _data_root(datasets: list[str], given: Path | None, console: Console) -> Path:
+    roots = {resolve_data_root(dataset, given, read_settings(), console) for dataset in datasets}
+    if len(roots) > 1:
+        raise ConfigError(
+            f"the data sets {', '.join(datasets)} lie below different folders, but a study has one",
+            f"run {SPRITES} in a study of its own, or give --data-root",
+        )
+    return roots.pop().resolve()

@@ -1,0 +1,1 @@
+"""An ablation study: named rows of overrides, over data sets and seeds, compared with intervals."""

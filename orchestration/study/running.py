@@ -1,0 +1,205 @@
+"""From a request to a study that is complete on disk and in MLflow.
+
+What has a result is not run again; what was cut short starts again. Nothing is chosen here: with
+the part "test" every row trains on trainval with settings fixed beforehand, and reads the test
+images once per training.
+"""
+
+import datetime as dt
+from dataclasses import replace
+
+from rich.console import Console
+
+from drmn.config import Config
+from drmn.data.dataset import Dataset, load_dataset
+from drmn.errors import DrmnError
+from drmn.names import GZSL_HARMONIC
+from orchestration.cluster import check_feasible, cluster
+from orchestration.levels import prepare_levels
+from orchestration.provenance import code_tags, command_line, data_tags
+from orchestration.settings import Settings
+from orchestration.study.definition import Run
+from orchestration.study.files import StudyFolder, StudyRecord, TrainingResult
+from orchestration.study.mlflow_runs import StudyRuns
+from orchestration.study.recording import open_record
+from orchestration.study.request import StudyRequest
+from orchestration.study.training import TrainingContext, features_key, study_split
+from orchestration.study.trials import Training, run_trainings
+from orchestration.study.tuning import tune_rows
+from orchestration.tracking import Status, Tag, Tracker
+
+EXPERIMENT_PREFIX = "drmn"
+
+
+def run_study(request: StudyRequest, settings: Settings, console: Console) -> StudyFolder:
+    """Run what is missing of ``request``.
+
+    Raises:
+        ConfigError: the study exists with other settings, or does not fit the cluster.
+        DataError: a data set cannot be used.
+        DrmnError: trainings failed; the others are kept.
+    """
+    datasets = {name: load_dataset(name, request.data_root) for name in request.bases}
+    folder = StudyFolder(settings.study_folder(request.name))
+    record = open_record(request, folder, datasets)
+    work = _Work(request, settings, console, folder, datasets)
+    with cluster(settings.ray_address):
+        check_feasible(request.resources)
+        work.run(work.tune(record) if request.tune_each else record)
+    return folder
+
+
+class _Work:
+    """The parts that one study's steps share."""
+
+    def __init__(
+        self,
+        request: StudyRequest,
+        settings: Settings,
+        console: Console,
+        folder: StudyFolder,
+        datasets: dict[str, Dataset],
+    ) -> None:
+        self._request = request
+        self._settings = settings
+        self._console = console
+        self._folder = folder
+        self._datasets = datasets
+        self._features: dict[str, str | None] = {}
+        self._wanting: dict[str, list[Run]] = {}
+        self._failures: list[str] = []
+        self._num_left = 0
+
+    def tune(self, record: StudyRecord) -> StudyRecord:
+        """Give every row its search, where it has had none yet."""
+        for base in self._request.bases.values():
+            self._prepare(base)
+            features = self._features[features_key(base)]
+            for found in tune_rows(
+                self._request, self._settings, self._console, base, features, record.tuned
+            ):
+                record = replace(record, tuned={**record.tuned, **found})
+                self._folder.write_record(record)
+        return record
+
+    def run(self, record: StudyRecord) -> None:
+        """Train what is missing, log what is not logged."""
+        runs = record.runs(self._request.rows)
+        for run in runs:
+            key = run.training_key(record.splits[run.dataset])
+            self._wanting.setdefault(key, []).append(run)
+        missing = [
+            Training(key=key, run=wanting[0])
+            for key, wanting in self._wanting.items()
+            if not self._folder.is_done(key)
+        ]
+        self._console.print(
+            f"study {self._request.name}: {len(runs)} runs from {len(self._wanting)} trainings, "
+            f"{len(self._wanting) - len(missing)} of them done already",
+            highlight=False,
+        )
+        for training in missing:
+            self._prepare(training.run.config)
+        self._run_logged(record, missing)
+
+    def _run_logged(self, record: StudyRecord, missing: list[Training]) -> None:
+        tags = {name: self._tags(name) for name in record.bases}
+        mlflow_runs = {name: self._open_runs(record, name, tags[name]) for name in record.bases}
+        status = Status.FAILED
+        try:
+            self._log_done(mlflow_runs)
+            if missing:
+                self._train(missing, tags, mlflow_runs)
+            status = Status.FAILED if self._failures else Status.FINISHED
+        finally:
+            for runs in mlflow_runs.values():
+                runs.close(status)
+        if self._failures:
+            raise DrmnError(
+                f"{len(self._failures)} of {len(missing)} trainings failed: "
+                + "; ".join(self._failures),
+                "give the same command again: only what has no result is run",
+            )
+
+    def _train(
+        self,
+        missing: list[Training],
+        tags: dict[str, dict[str, str]],
+        mlflow_runs: dict[str, StudyRuns],
+    ) -> None:
+        request = self._request
+        self._num_left = len(missing)
+
+        def ended(training: Training, result: TrainingResult | None, reason: str) -> None:
+            self._num_left -= 1
+            if result is None:
+                self._failures.append(f"{training.label}: {reason}")
+                self._console.print(f"{training.label}: failed: {reason}", markup=False)
+            else:
+                self._log(training.key, result, mlflow_runs[training.run.dataset])
+
+        run_trainings(
+            missing,
+            TrainingContext(
+                part=request.study.part,
+                data_root=str(request.data_root),
+                features=self._features,
+                num_threads=max(1, int(request.resources.cpus)),
+            ),
+            folder=self._folder,
+            tags=tags,
+            storage=self._settings.sweep_storage,
+            name=f"{request.name}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}",
+            resources=request.resources,
+            max_concurrent=request.max_concurrent,
+            ended=ended,
+        )
+
+    def _log_done(self, mlflow_runs: dict[str, StudyRuns]) -> None:
+        for key, wanting in self._wanting.items():
+            if self._folder.is_done(key):
+                self._log(key, self._folder.result(key), mlflow_runs[wanting[0].dataset])
+
+    def _log(self, key: str, result: TrainingResult, mlflow_runs: StudyRuns) -> None:
+        """Each row of a training, once."""
+        logged = self._folder.logged(key)
+        for run in self._wanting[key]:
+            if run.config.hash() in logged:
+                continue
+            scores = mlflow_runs.log_seed(run, result, self._folder.training(key))
+            logged.append(run.config.hash())
+            self._console.print(
+                f"{run.dataset} {run.row} seed {run.seed}: H {100 * scores[GZSL_HARMONIC]:.1f} "
+                f"in {result.duration_s:.0f} s; {self._num_left} left",
+                highlight=False,
+                markup=False,
+            )
+        self._folder.mark_logged(key, logged)
+
+    def _open_runs(self, record: StudyRecord, dataset: str, tags: dict[str, str]) -> StudyRuns:
+        tracker = Tracker(self._settings, f"{EXPERIMENT_PREFIX}-{dataset}")
+        part = self._request.study.part
+        return StudyRuns(
+            tracker,
+            self._request.name,
+            part,
+            {**tags, Tag.COMMAND: command_line()},
+            record.bases[dataset],
+        )
+
+    def _tags(self, dataset: str) -> dict[str, str]:
+        base = self._request.bases[dataset]
+        split = study_split(self._datasets[dataset], base, self._request.study.part)
+        tags = {
+            **code_tags(base, self._request.study.name),
+            **data_tags(self._datasets[dataset], split),
+        }
+        del tags[Tag.SEED], tags[Tag.VARIANT], tags[Tag.CONFIG_HASH]
+        return {str(key): value for key, value in tags.items()}
+
+    def _prepare(self, config: Config) -> None:
+        key = features_key(config)
+        if key not in self._features:
+            dataset = self._datasets[config.data.dataset]
+            cache = self._settings.cache_root
+            self._features[key] = prepare_levels(dataset, config, cache, self._console)
