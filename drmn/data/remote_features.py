@@ -14,7 +14,7 @@ class RemoteFeatureStore(FeatureStore):
     """Reads as the local one does, by memory map, from the node's cache."""
 
     def __init__(self, storage: Storage, manifest: Manifest, cache: ShardCache) -> None:
-        super().__init__(Path(storage.uri), manifest)
+        super().__init__(Path(storage.shown), manifest)
         self._storage, self._cache = storage, cache
 
     @classmethod
@@ -27,10 +27,10 @@ class RemoteFeatureStore(FeatureStore):
         data = storage.read(MANIFEST_FILE)
         if data is None:
             raise DataError(
-                f"{storage.uri} holds no feature store",
+                f"{storage.shown} holds no feature store",
                 "publish one with `drmn data features --publish`",
             )
-        return cls(storage, parse_manifest(data, Path(storage.uri, MANIFEST_FILE)), cache)
+        return cls(storage, parse_manifest(data, Path(storage.shown, MANIFEST_FILE)), cache)
 
     def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[object, ...]]:
         return RemoteFeatureStore.connect, (self._storage, self._cache)

@@ -24,6 +24,12 @@ class Storage:
     uri: str
 
     @property
+    def shown(self) -> str:
+        """The place without options and credentials, for messages."""
+        scheme, separator, rest = self.uri.partition("?")[0].rpartition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2] if separator else rest}"
+
+    @property
     def local(self) -> Path | None:
         """The folder, where it is one of this machine's."""
         return None if "://" in self.uri else Path(self.uri)
@@ -83,14 +89,14 @@ class Storage:
             system, folder = fs.FileSystem.from_uri(self.uri)
         except pa.ArrowInvalid as error:
             raise DataError(
-                f"{self.uri!r} is no place that files can be kept in: {error}",
+                f"{self.shown!r} is no place that files can be kept in: {error}",
                 "give a folder or s3://bucket/prefix",
             ) from error
         return system, f"{folder.rstrip('/')}/{_checked(name)}"
 
     def _failed(self, verb: str, name: str, error: OSError) -> DataError:
         return DataError(
-            f"{name} cannot be {verb} in {self.uri.partition('?')[0]}: {error}",
+            f"{name} cannot be {verb} in {self.shown}: {error}",
             "check the place's name, credentials and free space",
         )
 

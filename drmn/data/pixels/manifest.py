@@ -75,7 +75,7 @@ def load_pixel_manifest(storage: Storage) -> PixelManifest | None:
         return manifest
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{MANIFEST_FILE} in {storage.uri} is damaged: {error}",
+            f"{MANIFEST_FILE} in {storage.shown} is damaged: {error}",
             "remove it; all shards are then made again",
         ) from error
 

@@ -163,7 +163,7 @@ def _resumed(storage: Storage, empty: PixelManifest) -> PixelManifest:
         return empty
     if found.settings != empty.settings:
         raise DataError(
-            f"{storage.uri} holds pixels of other pictures or another size",
+            f"{storage.shown} holds pixels of other pictures or another size",
             "give another --out, or remove what is there",
         )
     return replace(found, shards=tuple(shard for shard in found.shards if _intact(storage, shard)))
@@ -181,5 +181,5 @@ def _check_bad(manifest: PixelManifest, storage: Storage, max_bad: int) -> None:
         raise DataError(
             f"{len(manifest.bad)} pictures are unreadable, but --max-bad allows {max_bad}; the "
             f"first is {tail}: {reason}",
-            f"see {QUARANTINE_FILE} in {storage.uri}; replace them, or raise --max-bad",
+            f"see {QUARANTINE_FILE} in {storage.shown}; replace them, or raise --max-bad",
         )

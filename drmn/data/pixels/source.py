@@ -21,7 +21,7 @@ class PreparedImages:
     """
 
     def __init__(self, storage: Storage, manifest: PixelManifest, cache: ShardCache) -> None:
-        self.location = Path(storage.uri)
+        self.location = Path(storage.shown)
         self.image_size = manifest.image_size
         self._storage, self._manifest, self._cache = storage, manifest, cache
         self._places: dict[str, tuple[int, int]] = {}
@@ -37,12 +37,12 @@ class PreparedImages:
         manifest = load_pixel_manifest(storage)
         again = "run `drmn data prepare` with that --out"
         if manifest is None:
-            raise DataError(f"{storage.uri} holds no prepared pictures", again)
+            raise DataError(f"{storage.shown} holds no prepared pictures", again)
         if manifest.num_done != manifest.num_rows:
             count = f"{manifest.num_done} of {manifest.num_rows}"
-            raise DataError(f"{storage.uri} holds only {count} prepared pictures", again)
+            raise DataError(f"{storage.shown} holds only {count} prepared pictures", again)
         if manifest.settings["data_hash"] != data_hash:
-            raise DataError(f"{storage.uri} holds pictures of another data set", again)
+            raise DataError(f"{storage.shown} holds pictures of another data set", again)
         return cls(storage, manifest, cache)
 
     def __getstate__(self) -> dict[str, object]:

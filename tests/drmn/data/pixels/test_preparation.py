@@ -134,9 +134,12 @@ def test_no_file_outside_its_folder_is_written(storage: Storage, name: str) -> N
         storage.write(name, b"")
 
 
-def test_unknown_places_are_named() -> None:
-    with pytest.raises(DataError, match="no place that files can be kept in"):
-        Storage("nowhere://bucket").write("x", b"")
+def test_unknown_places_are_named_without_their_secrets() -> None:
+    storage = Storage("nowhere://key:secret@bucket/x?session=token")
+    with pytest.raises(DataError, match="'nowhere://bucket/x' is no place that files") as caught:
+        storage.write("x", b"")
+    assert storage.shown == "nowhere://bucket/x"
+    assert "secret" not in caught.value.remedy
 
 
 class Slow:
