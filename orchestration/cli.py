@@ -14,7 +14,9 @@ from rich.markup import escape
 from drmn.errors import ConfigError, DataError, DrmnError
 from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
+from orchestration.cli_runs import runs_app
 from orchestration.cli_sweep import sweep
+from orchestration.searching import SweepInterruptedError
 
 EXIT_FAILED = 1
 EXIT_MISTAKE = 2
@@ -32,6 +34,7 @@ app = typer.Typer(
 app.command("sweep")(sweep)
 app.command("ablate")(ablate)
 app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
 
 sweep_app = typer.Typer(
     name="drmn-sweep", context_settings=_SETTINGS, pretty_exceptions_enable=False
@@ -53,6 +56,9 @@ def _guarded(command: Callable[[], None]) -> None:
     """Run; a user's mistake becomes one message and an exit code, never a traceback."""
     try:
         command()
+    except SweepInterruptedError as error:
+        Console(stderr=True).print(escape(str(error)), highlight=False, soft_wrap=True)
+        sys.exit(EXIT_INTERRUPTED)
     except DrmnError as error:
         console = Console(stderr=True)
         console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

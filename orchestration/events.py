@@ -12,7 +12,8 @@ from drmn.names import EPOCH
 
 TRIAL = "trial"
 OVERRIDES = "overrides"
-"""The two keys of a trial's Tune configuration."""
+CHECKPOINTS = "checkpoints"
+"""The keys of a trial's Tune configuration; checkpoints to take up, newest first."""
 
 
 class Fate(Enum):
@@ -44,13 +45,21 @@ def trial_name(trial: Trial) -> str:
 class TrialEvents(tune.Callback):
     """Tune's callback that tells the observers."""
 
-    def __init__(self, observers: Sequence[TrialObserver], *, num_epochs: int) -> None:
+    def __init__(
+        self,
+        observers: Sequence[TrialObserver],
+        *,
+        num_epochs: int,
+        known: Mapping[str, int] | None = None,
+    ) -> None:
+        """``known``: last epoch of each trial that observers were told of by an earlier driver."""
         self._observers = observers
         self._num_epochs = num_epochs
+        self._known = dict(known or {})
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its callbacks; observers hold threads and connections and stay behind."""
-        return {"_num_epochs": self._num_epochs}
+        return {"_num_epochs": self._num_epochs, "_observers": (), "_known": self._known}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune's hook."""
@@ -61,6 +70,8 @@ class TrialEvents(tune.Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
         """Tune's hook."""
+        if int(result[EPOCH]) <= self._known.get(trial_name(trial), 0):
+            return
         for observer in self._observers:
             observer.epoch_ended(trial_name(trial), int(result[EPOCH]), result)
 

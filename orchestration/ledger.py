@@ -1,14 +1,18 @@
 """The sweep's own record of every epoch: one JSON line each, on disk before anything uses it."""
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from drmn.config_tree import Scalar
 from drmn.errors import DrmnError
 from orchestration.events import Fate
+
+LEDGER_FILE = "ledger.jsonl"
+"""Its name in a sweep's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +25,34 @@ class Winner:
     metrics: dict[str, float]
 
 
+@dataclass(kw_only=True)
+class TrialHistory:
+    """One trial, as the ledger knows it."""
+
+    overrides: dict[str, Scalar]
+    epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+    fate: Fate | None = None
+    reason: str = ""
+
+    @property
+    def last_epoch(self) -> int:
+        """0 before the first epoch has ended."""
+        return max(self.epochs, default=0)
+
+
 class Ledger:
     """An observer that appends to ``file``; reading it back gives the winner and the counts."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file
+        self._checked = False
+
+    def begin_attempt(self) -> int:
+        """The number of this driver's life, from 1, written down."""
+        attempt = 1 + sum("attempt" in entry for entry in self._entries())
+        self._append({"attempt": attempt})
+        return attempt
 
     def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
         """See TrialObserver."""
@@ -47,34 +73,64 @@ class Ledger:
         Raises:
             DrmnError: no trial ended an epoch.
         """
-        entries = self._entries()
-        epochs = [entry for entry in entries if "epoch" in entry]
+        histories = self.histories()
+        epochs = [
+            (metrics[objective], -epoch, trial)
+            for trial, history in sorted(histories.items(), reverse=True)
+            for epoch, metrics in history.epochs.items()
+        ]
         if not epochs:
-            reasons = sorted({e["reason"] for e in entries if e.get("reason")})
+            reasons = sorted({h.reason for h in histories.values() if h.reason})
             raise DrmnError(
                 f"no trial ended an epoch; reasons: {'; '.join(reasons) or 'none was started'}",
                 f"every event is in {self._file}",
             )
-        best = max(epochs, key=lambda entry: (entry["metrics"][objective], -entry["epoch"]))
-        overrides = next(
-            e["overrides"] for e in entries if e["trial"] == best["trial"] and "overrides" in e
-        )
+        _, minus_epoch, trial = max(epochs, key=lambda entry: entry[:2])
         return Winner(
-            trial=best["trial"],
-            epoch=best["epoch"],
-            overrides=overrides,
-            metrics=best["metrics"],
+            trial=trial,
+            epoch=-minus_epoch,
+            overrides=histories[trial].overrides,
+            metrics=histories[trial].epochs[-minus_epoch],
         )
+
+    def histories(self) -> dict[str, TrialHistory]:
+        """Every started trial with all of its epochs, each once, and its fate if it has one."""
+        histories: dict[str, TrialHistory] = {}
+        for entry in self._entries():
+            if "overrides" in entry:
+                histories.setdefault(entry["trial"], TrialHistory(overrides=entry["overrides"]))
+            elif "epoch" in entry:
+                histories[entry["trial"]].epochs.setdefault(entry["epoch"], entry["metrics"])
+            elif "fate" in entry:
+                histories[entry["trial"]].fate = Fate(entry["fate"])
+                histories[entry["trial"]].reason = entry["reason"]
+        return histories
 
     def fates(self) -> dict[str, Fate]:
         """How each ended trial ended."""
         return {e["trial"]: Fate(e["fate"]) for e in self._entries() if "fate" in e}
 
     def _append(self, entry: dict[str, Any]) -> None:
+        self._drop_cut_line()
         with self._file.open("a") as handle:
             handle.write(json.dumps(entry) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def _drop_cut_line(self) -> None:
+        """A driver killed while it wrote leaves a line without an end: cut it before appending."""
+        if self._checked or not self._file.exists():
+            self._checked = True
+            return
+        content = self._file.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            with self._file.open("r+b") as handle:
+                handle.truncate(len(whole))
+        self._checked = True
 
     def _entries(self) -> list[dict[str, Any]]:
         if not self._file.exists():
             return []
-        return [json.loads(line) for line in self._file.read_text().splitlines()]
+        lines = self._file.read_text().split("\n")
+        return [json.loads(line) for line in lines[:-1]]  # what follows the last "\n" was cut off

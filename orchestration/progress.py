@@ -14,7 +14,7 @@ from orchestration.events import Fate
 class TrialLines:
     """Prints each trial's start, its epochs and its end."""
 
-    def __init__(self, console: Console, *, metric: str, num_epochs: int) -> None:
+    def __init__(self, console: Console, metric: str, num_epochs: int) -> None:
         self._console = console
         self._metric = metric
         self._num_epochs = num_epochs

@@ -34,6 +34,8 @@ class SuccessiveHalving:
     reduction_factor: int
     max_epochs: int
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
+    stopped: dict[str, int] = field(default_factory=dict)
+    """Trials told to stop before their last epoch, with the rung that stopped them."""
 
     def milestones(self) -> list[int]:
         """The rungs' epochs, ascending, all below ``max_epochs``."""
@@ -46,14 +48,16 @@ class SuccessiveHalving:
 
     def goes_on(self, trial: str, epoch: int, value: float) -> bool:
         """Record ``value`` where ``epoch`` is a rung; False if the trial is to be stopped."""
-        if epoch >= self.max_epochs:
+        if epoch >= self.max_epochs or trial in self.stopped:
             return False
         if epoch not in self.milestones():
             return True
         rung = self.rungs.setdefault(epoch, {})
         others = [v for key, v in rung.items() if key != trial]
         rung.setdefault(trial, value)
-        return not others or rung[trial] >= self._cutoff([*others, rung[trial]])
+        if others and rung[trial] < self._cutoff([*others, rung[trial]]):
+            self.stopped[trial] = epoch
+        return trial not in self.stopped
 
     def _cutoff(self, values: list[float]) -> float:
         """The worst value that still belongs to the best 1/reduction_factor (at least one)."""
@@ -70,7 +74,7 @@ class AshaScheduler(FIFOScheduler):
         self._metric = metric
         self._state_file = state_file
         if state_file.exists():
-            rule.rungs = _read_rungs(state_file)
+            rule.rungs, rule.stopped = _read_state(state_file)
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Tune's hook; the objective was given at construction and is maximised."""
@@ -90,21 +94,26 @@ class AshaScheduler(FIFOScheduler):
         num_values = _num_values(self.rule.rungs)
         verdict = self.rule.goes_on(trial_name(trial), result[EPOCH], result[self._metric])
         if _num_values(self.rule.rungs) > num_values:
-            rungs = {str(epoch): values for epoch, values in self.rule.rungs.items()}
-            with replacing(self._state_file) as temporary:
-                temporary.write_text(json.dumps(rungs, indent=1))
+            self._save()
         return verdict
+
+    def _save(self) -> None:
+        rungs = {str(epoch): values for epoch, values in self.rule.rungs.items()}
+        with replacing(self._state_file) as temporary:
+            temporary.write_text(json.dumps({"rungs": rungs, "stopped": self.rule.stopped}))
 
 
 def _num_values(rungs: dict[int, dict[str, float]]) -> int:
     return sum(map(len, rungs.values()))
 
 
-def _read_rungs(path: Path) -> dict[int, dict[str, float]]:
+def _read_state(path: Path) -> tuple[dict[int, dict[str, float]], dict[str, int]]:
     try:
         raw = json.loads(path.read_text())
-        return {int(epoch): dict(values) for epoch, values in raw.items()}
-    except (ValueError, AttributeError, TypeError) as error:
+        rungs = {int(epoch): dict(values) for epoch, values in raw["rungs"].items()}
+        return rungs, {trial: int(epoch) for trial, epoch in raw["stopped"].items()}
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise DataError(
-            f"{path}: not a table of ASHA rungs ({error})", "remove the file to forget the rungs"
+            f"{path}: not a table of ASHA rungs ({error!r})",
+            "remove the file to forget the rungs",
         ) from error

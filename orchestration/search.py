@@ -2,10 +2,11 @@
 
 Ray's OptunaSearch tells Optuna that a pruned trial is COMPLETE with its last rung's value, and
 TPE then takes a score after two epochs for a final one. Here every epoch is reported as an
-intermediate value and a trial that stops early is told PRUNED.
+intermediate value and a trial that stops early is told PRUNED. What a dead driver left RUNNING is
+taken up again rather than asked again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from drmn.names import EPOCH
-from orchestration.events import OVERRIDES, TRIAL
-from search_spaces.domain import Choice, Domain, LogUniform, SearchSpace
+from drmn.seeding import derive_seed
+from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
+from orchestration.request import SweepRequest
+from search_spaces.domain import Choice, Domain, LogUniform
 
 
 def distribution(domain: Domain) -> BaseDistribution:
@@ -30,83 +33,109 @@ def distribution(domain: Domain) -> BaseDistribution:
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """The RDB at ``url``, or the journal file where there is no URL."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url:
         return RDBStorage(url)
     journal.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(journal)))
 
 
-def create_study(name: str, storage: BaseStorage, *, seed: int, num_trials: int) -> optuna.Study:
-    """A study that belongs to one sweep alone; TPE, aware of trials that still run.
+def create_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
+    """A study that belongs to one sweep alone; its first trial tries the preset's own values.
 
-    TPE samples at random first: for a quarter of the trials, from 4 to its usual 10.
+    Raises:
+        DuplicatedStudyError: there is a study of that name.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(
-        seed=seed,
-        multivariate=True,
-        constant_liar=True,
-        n_startup_trials=min(10, max(4, num_trials // 4)),
+    study = optuna.create_study(
+        study_name=request.name, storage=storage, direction="maximize", sampler=_sampler(request, 0)
     )
-    return optuna.create_study(
-        study_name=name, storage=storage, sampler=sampler, direction="maximize"
-    )
+    if request.paper_values:
+        study.enqueue_trial(request.paper_values)
+    return study
 
 
-class OptunaSearcher(Searcher):
-    """Suggests ``num_trials`` configurations and reports each trial's fate to the study.
+def load_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
+    """The study of a sweep that was begun before."""
+    return optuna.load_study(study_name=request.name, storage=storage, sampler=_sampler(request, 0))
 
-    A suggestion is ``{"trial": "0007", "overrides": {path: value}}``, the number being Optuna's.
+
+def trial_label(number: int) -> str:
+    """The sweep's name of Optuna's trial ``number``: sorts as text."""
+    return f"{number:04d}"
+
+
+def running_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """What no driver has told the end of."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
+    """Suggests configurations until the request is met; reports each trial's fate to the study.
+
+    A suggestion is ``{"trial": "0007", "overrides": {path: value}, "checkpoints": [...]}``, the
+    trial's name being Optuna's number.
+
+    Args:
+        study: of the sweep.
+        request: gives space, objective and number of trials.
+        unfinished: trials of a dead driver, by name, with their checkpoints: suggested first.
     """
 
     def __init__(
         self,
         study: optuna.Study,
-        space: SearchSpace,
-        *,
-        num_trials: int,
-        num_epochs: int,
-        metric: str,
-        first: Mapping[str, Any],
+        request: SweepRequest,
+        unfinished: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(metric=metric, mode="max")
+        super().__init__(metric=request.objective, mode="max")
         self._study = study
-        self._distributions = {path: distribution(domain) for path, domain in space.items()}
-        self._num_trials = num_trials
-        self._num_epochs = num_epochs
+        self._request = request
+        self._distributions = {path: distribution(d) for path, d in request.space.items()}
+        self._unfinished = {name: list(uris) for name, uris in (unfinished or {}).items()}
         self._running: dict[str, optuna.Trial] = {}
-        if first:
-            study.enqueue_trial(dict(first), skip_if_exists=True)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next configuration, or FINISHED once ``num_trials`` were asked."""
-        if len(self._study.get_trials(deepcopy=False)) >= self._num_trials and not self._waiting():
+        """The next configuration, or FINISHED once as many as requested were asked."""
+        checkpoints: list[str] = []
+        if self._unfinished:
+            name = min(self._unfinished)
+            checkpoints = self._unfinished.pop(name)
+            trial = self._taken_up(name)
+        elif self._all_asked():
             return str(Searcher.FINISHED)
-        trial = self._study.ask(self._distributions)
+        else:
+            trial = self._asked()
         self._running[trial_id] = trial
-        return {TRIAL: f"{trial.number:04d}", OVERRIDES: trial.params}
+        return {
+            TRIAL: trial_label(trial.number),
+            OVERRIDES: trial.params,
+            CHECKPOINTS: checkpoints,
+        }
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """One epoch: an intermediate value."""
-        self._running[trial_id].report(result[self.metric], step=result[EPOCH])
+        """One epoch: an intermediate value, told once also where a resumed trial repeats it."""
+        trial = self._running[trial_id]
+        known = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
+        if result[EPOCH] not in known:
+            trial.report(result[self.metric], step=result[EPOCH])
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """The end: FAIL after an error, PRUNED before the last epoch, else COMPLETE."""
-        trial = self._running.pop(trial_id)
         if error or not result:
-            self._study.tell(trial, state=TrialState.FAIL)
+            self._study.tell(self._running.pop(trial_id), state=TrialState.FAIL)
             return
-        trial.report(result[self.metric], step=result[EPOCH])
-        if result[EPOCH] < self._num_epochs:
+        self.on_trial_result(trial_id, result)
+        trial = self._running.pop(trial_id)
+        if result[EPOCH] < self._request.config.training.epochs:
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, result[self.metric])
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its searcher: connections stay behind, the storage is the state."""
-        live = ("_study", "_running")
+        live = ("_study", "_running", "_request")
         return {key: value for key, value in self.__dict__.items() if key not in live}
 
     def save(self, checkpoint_path: str) -> None:
@@ -115,6 +144,31 @@ class OptunaSearcher(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing to restore: the study's own storage is the state."""
 
-    def _waiting(self) -> bool:
-        waiting = (TrialState.WAITING,)
-        return bool(self._study.get_trials(deepcopy=False, states=waiting))
+    def _asked(self) -> optuna.Trial:
+        """A new trial; what is drawn depends on its number and the history, not on restarts."""
+        number = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = _sampler(self._request, number)
+        return self._study.ask(self._distributions)
+
+    def _taken_up(self, name: str) -> optuna.Trial:
+        frozen = self._study.get_trials(deepcopy=False)[int(name)]
+        return optuna.Trial(self._study, frozen._trial_id)
+
+    def _all_asked(self) -> bool:
+        trials = self._study.get_trials(deepcopy=False)
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        return len(trials) >= self._request.num_trials and not waiting
+
+
+def _sampler(request: SweepRequest, number: int) -> optuna.samplers.BaseSampler:
+    """TPE, aware of trials that still run, which samples at random first.
+
+    The random phase is a quarter of the trials, from 4 to TPE's usual 10. A sampler is made anew
+    for each trial, seeded by the trial's number: a resumed sweep does not repeat its draws.
+    """
+    return optuna.samplers.TPESampler(
+        seed=derive_seed(request.seed, "suggestion", number) % 2**32,
+        multivariate=True,
+        constant_liar=True,
+        n_startup_trials=min(10, max(4, request.num_trials // 4)),
+    )

@@ -19,18 +19,19 @@ from orchestration.cluster import check_feasible, cluster
 from orchestration.events import Fate
 from orchestration.final import FinalResult, final_config, run_final
 from orchestration.final_logging import log_final
-from orchestration.ledger import Ledger, Winner
+from orchestration.ledger import LEDGER_FILE, Ledger, Winner
 from orchestration.levels import prepare_levels
-from orchestration.progress import TrialLines
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.request import SweepRequest
+from orchestration.request_file import save_request
+from orchestration.searching import SearchParts, search
 from orchestration.settings import Settings
 from orchestration.tracking import Status, Tag, Tracker
 from orchestration.trainable import TrialContext
 from orchestration.trial_logging import SweepRun, TrialLogger
-from orchestration.trials import run_trials
 
 EXPERIMENT_PREFIX = "drmn"
+RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +48,13 @@ class SweepResult:
     fates: dict[str, Fate]
 
 
-def run_sweep(request: SweepRequest, settings: Settings, console: Console) -> SweepResult:
-    """Run ``request`` to its end.
+def run_sweep(
+    request: SweepRequest, settings: Settings, console: Console, *, resume: bool = False
+) -> SweepResult:
+    """Run ``request`` to its end; with ``resume`` take up what an earlier driver left.
 
     Raises:
+        SweepInterruptedError: trials are left; the sweep can be resumed.
         DataError: the data set cannot be used.
         ConfigError: the request is infeasible on the cluster at hand.
         TrackingError: MLflow refuses.
@@ -65,6 +69,8 @@ def run_sweep(request: SweepRequest, settings: Settings, console: Console) -> Sw
     with cluster(settings.ray_address):
         check_feasible(request.resources)
         features = prepare_levels(dataset, request.config, settings.cache_root, console)
+        if not resume:
+            save_request(request, settings.sweep_folder(request.name))
         return _Sweep(request, settings, console, dataset, features).run()
 
 
@@ -85,7 +91,7 @@ class _Sweep:
         self._dataset = dataset
         self._features = features
         self._folder = settings.sweep_folder(request.name)
-        self._ledger = Ledger(self._folder / "ledger.jsonl")
+        self._ledger = Ledger(self._folder / LEDGER_FILE)
         self._tracker = Tracker(settings, f"{EXPERIMENT_PREFIX}-{dataset.name}")
 
     def run(self) -> SweepResult:
@@ -113,18 +119,15 @@ class _Sweep:
         return SweepRun(run_id=run_id, sweep=request.name, tags=tags, config=request.config)
 
     def _search(self, parent: SweepRun) -> None:
-        request = self._request
-        lines = TrialLines(
-            self._console, metric=request.objective, num_epochs=request.config.training.epochs
-        )
         logger = TrialLogger(self._tracker, parent)
+        parts = SearchParts(
+            folder=self._folder,
+            ledger=self._ledger,
+            context=self._context(self._request.config),
+            logger=logger,
+        )
         try:
-            run_trials(
-                request,
-                self._settings,
-                self._context(request.config),
-                observers=[self._ledger, lines, logger],
-            )
+            search(self._request, self._settings, self._console, parts)
         finally:
             logger.finish()
 
@@ -172,7 +175,7 @@ def _write_result(result: SweepResult) -> None:
         "test": result.final.scores,
         "fates": {trial: fate.value for trial, fate in result.fates.items()},
     }
-    with replacing(result.folder / "result.json") as temporary:
+    with replacing(result.folder / RESULT_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
     for name, data in result.final.files.items():
         with replacing(result.folder / "final" / name) as temporary:

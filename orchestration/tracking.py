@@ -122,6 +122,12 @@ class Tracker:
             self._client.log_batch(run_id, metrics=entries[start : start + _MAX_METRICS])
 
     @_server_errors()
+    def last_step(self, run_id: str, metric: str) -> int:
+        """The last step of ``metric`` in a run; 0 where there is none."""
+        points = self._client.get_metric_history(run_id, metric)
+        return max((int(point.step) for point in points), default=0)
+
+    @_server_errors()
     def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Tags in one batch."""
         self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])

@@ -16,7 +16,8 @@ from drmn.data.live import LiveSource
 from drmn.data.splits import Split, validation_split
 from drmn.names import EPOCH
 from drmn.training import Trainer
-from orchestration.events import OVERRIDES
+from orchestration.checkpoints import restore_newest
+from orchestration.events import CHECKPOINTS, OVERRIDES
 from orchestration.levels import open_levels
 
 
@@ -79,6 +80,7 @@ class DrmnTrainable(tune.Trainable):
         recipe = Config.from_flat({**self._context.config, **config[OVERRIDES]})
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._trainer = Trainer(recipe, self._data.split, self._data.source, device=device)
+        restore_newest(self._trainer, config[CHECKPOINTS])
 
 
 def _open_data(context: TrialContext) -> _Data:

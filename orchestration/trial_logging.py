@@ -13,6 +13,7 @@ from typing import Any
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.errors import DrmnError
+from drmn.names import LOSS_TOTAL
 from orchestration.events import Fate
 from orchestration.tracking import Status, Tag, Tracker
 
@@ -43,6 +44,7 @@ class TrialLogger:
         self._tracker = tracker
         self._parent = parent
         self._runs: dict[str, str] = {}
+        self._logged: dict[str, int] = {}
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._num_failed = 0
         self._thread = threading.Thread(target=self._drain, name="mlflow-writer", daemon=True)
@@ -55,7 +57,7 @@ class TrialLogger:
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
         """See TrialObserver."""
         logged = {k: float(v) for k, v in metrics.items() if k.startswith(_LOGGED_PREFIXES)}
-        self._jobs.put(lambda: self._tracker.log_metrics(self._runs[trial], logged, epoch))
+        self._jobs.put(lambda: self._log_epoch(trial, epoch, logged))
 
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
         """See TrialObserver."""
@@ -87,7 +89,13 @@ class TrialLogger:
         key = f"{self._parent.sweep}/{trial}"
         run_id = self._tracker.open_run(key, f"trial {trial}", tags, self._parent.run_id)
         self._runs[trial] = run_id
+        self._logged[trial] = self._tracker.last_step(run_id, LOSS_TOTAL)
         self._tracker.log_params(run_id, config.flat())
+
+    def _log_epoch(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        if epoch > self._logged[trial]:
+            self._tracker.log_metrics(self._runs[trial], metrics, epoch)
+            self._logged[trial] = epoch
 
     def _close(self, trial: str, fate: Fate, reason: str) -> None:
         if reason:

@@ -67,13 +67,13 @@ def test_a_value_within_the_best_share_goes_on() -> None:
 
 @pytest.mark.parametrize("kill_point", range(0, 64, 3))
 def test_killed_and_resumed_equals_never_interrupted(kill_point: int) -> None:
-    """The rungs survive as JSON; events since the last checkpoint are replayed after a restart."""
+    """The state survives as JSON; events since the last checkpoint are replayed after a restart."""
     events = _interleaved()
     expected = _play(_rule(), events)
     before = _rule()
     stopped = _play(before, events[:kill_point])
-    restored = {int(k): v for k, v in json.loads(json.dumps(before.rungs)).items()}
-    after = _rule(restored)
+    after = _rule({int(k): v for k, v in json.loads(json.dumps(before.rungs)).items()})
+    after.stopped = json.loads(json.dumps(before.stopped))
     replayed = events[max(0, kill_point - 4) :]
     later = _play(after, [event for event in replayed if event[0] not in stopped])
     assert {**stopped, **later} == expected
@@ -81,12 +81,15 @@ def test_killed_and_resumed_equals_never_interrupted(kill_point: int) -> None:
 
 def test_scheduler_reads_back_what_it_wrote(tmp_path: Path) -> None:
     state = tmp_path / "asha.json"
-    state.write_text(json.dumps({"1": {"0000": 0.5}}))
+    state.write_text(json.dumps({"rungs": {"1": {"0000": 0.5}}, "stopped": {"0001": 1}}))
     scheduler = AshaScheduler(_rule(), "val/gzsl_harmonic", state)
     assert scheduler.rule.rungs == {1: {"0000": 0.5}}
+    assert scheduler.rule.stopped == {"0001": 1}
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"x": {}}', '{"1": 3}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"rungs": {}}', '{"rungs": {"1": 3}, "stopped": {}}']
+)
 def test_garbled_state_is_a_data_error_naming_the_file(tmp_path: Path, content: str) -> None:
     state = tmp_path / "asha.json"
     state.write_text(content)

@@ -6,26 +6,50 @@ from typing import Any
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
+from ray.tune.search import Searcher
 
 from drmn.names import EPOCH, OBJECTIVE
-from orchestration.events import OVERRIDES, TRIAL
-from orchestration.search import OptunaSearcher, create_study, distribution, open_storage
+from drmn.presets import sprites
+from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
+from orchestration.request import SweepRequest
+from orchestration.search import (
+    OptunaSearcher,
+    create_study,
+    distribution,
+    load_study,
+    open_storage,
+)
 from search_spaces.domain import Choice, LogUniform, Uniform
 
-SPACE = {"loss.lambda_sc": LogUniform(low=0.01, high=1.0), "inference.beta": Uniform(low=0, high=1)}
 PAPER = {"loss.lambda_sc": 0.2, "inference.beta": 0.3}
+SPACE = {"loss.lambda_sc": LogUniform(low=0.01, high=1.0), "inference.beta": Uniform(low=0, high=1)}
+
+
+def _request(num_trials: int = 3) -> SweepRequest:
+    return SweepRequest(
+        name="s",
+        variant="+ensemble",
+        config=sprites().with_overrides({**PAPER, "training.epochs": 4}),
+        space=SPACE,
+        data_root=Path("nowhere"),
+        num_trials=num_trials,
+    )
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> optuna.Study:
-    return create_study("s", open_storage(None, tmp_path / "study.journal"), seed=0, num_trials=8)
+def storage(tmp_path: Path) -> BaseStorage:
+    return open_storage(None, tmp_path / "study.journal")
+
+
+@pytest.fixture
+def study(storage: BaseStorage) -> optuna.Study:
+    return create_study(_request(), storage)
 
 
 def _searcher(study: optuna.Study, num_trials: int = 3) -> OptunaSearcher:
-    return OptunaSearcher(
-        study, SPACE, num_trials=num_trials, num_epochs=4, metric=OBJECTIVE, first=PAPER
-    )
+    return OptunaSearcher(study, _request(num_trials))
 
 
 def _result(epoch: int, value: float) -> dict[str, Any]:
@@ -40,7 +64,7 @@ def test_domains_become_distributions() -> None:
 
 def test_the_first_trial_tries_the_papers_values(study: optuna.Study) -> None:
     suggestion = _searcher(study).suggest("tune-id")
-    assert suggestion == {TRIAL: "0000", OVERRIDES: PAPER}
+    assert suggestion == {TRIAL: "0000", OVERRIDES: PAPER, CHECKPOINTS: []}
 
 
 def test_a_trial_stopped_early_is_pruned_with_its_intermediate_values(study: optuna.Study) -> None:
@@ -80,6 +104,44 @@ def test_it_asks_exactly_as_many_trials_as_requested(study: optuna.Study) -> Non
 
 
 @pytest.mark.usefixtures("study")
-def test_a_study_belongs_to_one_sweep(tmp_path: Path) -> None:
+def test_a_study_belongs_to_one_sweep(storage: BaseStorage) -> None:
     with pytest.raises(optuna.exceptions.DuplicatedStudyError):
-        create_study("s", open_storage(None, tmp_path / "study.journal"), seed=0, num_trials=8)
+        create_study(_request(), storage)
+
+
+def test_what_a_dead_driver_left_is_taken_up_first_with_its_checkpoints(
+    study: optuna.Study, storage: BaseStorage
+) -> None:
+    first = _searcher(study)
+    asked = [first.suggest(str(i)) for i in range(2)]
+    first.on_trial_result("1", _result(1, 0.5))
+    again = load_study(_request(), storage)
+    second = OptunaSearcher(again, _request(), {"0001": ["b", "a"], "0000": []})
+    taken = [second.suggest(str(i)) for i in range(4)]
+    assert taken[0] == asked[0]
+    assert isinstance(asked[1], dict)
+    assert taken[1] == {**asked[1], CHECKPOINTS: ["b", "a"]}
+    assert isinstance(taken[2], dict)
+    assert taken[2][TRIAL] == "0002"
+    assert taken[3] == Searcher.FINISHED
+
+
+def test_a_repeated_epoch_is_told_once(study: optuna.Study, storage: BaseStorage) -> None:
+    first = _searcher(study)
+    first.suggest("a")
+    first.on_trial_result("a", _result(1, 0.5))
+    second = OptunaSearcher(load_study(_request(), storage), _request(), {"0000": []})
+    second.suggest("b")
+    second.on_trial_result("b", _result(1, 0.5))
+    second.on_trial_complete("b", _result(4, 0.75))
+    assert study.trials[0].intermediate_values == {1: 0.5, 4: 0.75}
+
+
+def test_a_restart_draws_what_an_undisturbed_search_draws(
+    study: optuna.Study, storage: BaseStorage, tmp_path: Path
+) -> None:
+    undisturbed = _searcher(create_study(_request(), open_storage(None, tmp_path / "b.journal")))
+    expected = [undisturbed.suggest(str(i)) for i in range(3)]
+    first = [_searcher(study).suggest("0")]
+    rest = OptunaSearcher(load_study(_request(), storage), _request())
+    assert [*first, *(rest.suggest(str(i)) for i in (1, 2))] == expected

@@ -1,0 +1,68 @@
+"""Make Optuna and MLflow agree with the sweep's own ledger after a driver died."""
+
+from collections.abc import Mapping
+
+import optuna
+from optuna.trial import TrialState
+
+from orchestration.events import Fate
+from orchestration.ledger import Ledger, TrialHistory
+from orchestration.pruning import SuccessiveHalving
+from orchestration.search import running_trials, trial_label
+from orchestration.trial_logging import TrialLogger
+
+
+def settle_study(
+    study: optuna.Study, ledger: Ledger, rule: SuccessiveHalving, objective: str
+) -> list[str]:
+    """Tell the study the fates that were decided but not told; return the unfinished trials.
+
+    A trial is decided if the ledger has its fate, if ASHA had stopped it, or if it had ended its
+    last epoch. All others that the study holds for RUNNING are unfinished.
+    """
+    histories = ledger.histories()
+    unfinished = []
+    for frozen in running_trials(study):
+        name = trial_label(frozen.number)
+        history = histories.get(name)
+        fate = _decided(name, history, rule)
+        if history is None or fate is None:
+            unfinished.append(name)
+            continue
+        _tell(study, frozen.number, fate, history, objective)
+        if history.fate is None:
+            ledger.ended(name, fate, history.last_epoch, "")
+    return unfinished
+
+
+def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> None:
+    """Write to MLflow what it lacks: runs, epochs, fates. What is there is left alone."""
+    for trial, history in sorted(histories.items()):
+        logger.started(trial, history.overrides)
+        for epoch in sorted(history.epochs):
+            logger.epoch_ended(trial, epoch, history.epochs[epoch])
+        if history.fate is not None:
+            logger.ended(trial, history.fate, history.last_epoch, "")
+
+
+def _decided(name: str, history: TrialHistory | None, rule: SuccessiveHalving) -> Fate | None:
+    if history is None:
+        return None
+    if history.fate is not None:
+        return history.fate
+    if name in rule.stopped:
+        return Fate.PRUNED
+    return Fate.COMPLETE if history.last_epoch >= rule.max_epochs else None
+
+
+def _tell(
+    study: optuna.Study, number: int, fate: Fate, history: TrialHistory, objective: str
+) -> None:
+    trial = optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
+    known = study.get_trials(deepcopy=False)[number].intermediate_values
+    for epoch in sorted(set(history.epochs) - set(known)):
+        trial.report(history.epochs[epoch][objective], step=epoch)
+    if fate is Fate.COMPLETE:
+        study.tell(trial, history.epochs[history.last_epoch][objective])
+    else:
+        study.tell(trial, state=TrialState.PRUNED if fate is Fate.PRUNED else TrialState.FAIL)

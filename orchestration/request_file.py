@@ -1,0 +1,95 @@
+"""A sweep's request on disk, so that the sweep can be continued by its name alone."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from drmn.atomic import replacing
+from drmn.config import Config
+from drmn.errors import ConfigError, DataError
+from orchestration.request import PruningRule, Resources, SweepRequest
+from search_spaces.domain import Choice, Domain, LogUniform, Uniform
+
+REQUEST_FILE = "request.json"
+_KINDS: dict[str, type[Uniform] | type[LogUniform]] = {
+    "uniform": Uniform,
+    "log_uniform": LogUniform,
+}
+
+
+def save_request(request: SweepRequest, folder: Path) -> None:
+    """Write it; a folder that already holds a request is another sweep's.
+
+    Raises:
+        ConfigError: the sweep exists.
+    """
+    path = folder / REQUEST_FILE
+    if path.exists():
+        raise ConfigError(
+            f"a sweep named {request.name!r} exists already in {folder}",
+            f"continue it with `drmn runs resume {request.name}`, or give another --name",
+        )
+    content = {
+        "name": request.name,
+        "variant": request.variant,
+        "config": request.config.flat(),
+        "space": {path: _domain_to_json(domain) for path, domain in request.space.items()},
+        "data_root": str(request.data_root.resolve()),
+        "num_trials": request.num_trials,
+        "max_concurrent": request.max_concurrent,
+        "resources": asdict(request.resources),
+        "pruning": asdict(request.pruning),
+        "seed": request.seed,
+        "objective": request.objective,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def load_request(folder: Path) -> SweepRequest:
+    """Inverse of :func:`save_request`.
+
+    Raises:
+        ConfigError: there is no sweep in ``folder``.
+        DataError: the file is not a request.
+    """
+    path = folder / REQUEST_FILE
+    if not path.exists():
+        known = sorted(p.parent.name for p in folder.parent.glob(f"*/{REQUEST_FILE}"))
+        raise ConfigError(
+            f"there is no sweep {folder.name!r} in {folder.parent}; known: "
+            f"{', '.join(known) or 'none'}",
+            "list them with `drmn runs list`",
+        )
+    try:
+        content = json.loads(path.read_text())
+        return _from_json(content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a sweep's request ({error!r})") from error
+
+
+def _from_json(content: dict[str, Any]) -> SweepRequest:
+    return SweepRequest(
+        **{
+            **content,
+            "config": Config.from_flat(content["config"]),
+            "space": {path: _domain_from_json(raw) for path, raw in content["space"].items()},
+            "data_root": Path(content["data_root"]),
+            "resources": Resources(**content["resources"]),
+            "pruning": PruningRule(**content["pruning"]),
+        }
+    )
+
+
+def _domain_to_json(domain: Domain) -> dict[str, Any]:
+    if isinstance(domain, Choice):
+        return {"kind": "choice", "options": list(domain.options)}
+    kind = "log_uniform" if isinstance(domain, LogUniform) else "uniform"
+    return {"kind": kind, "low": domain.low, "high": domain.high}
+
+
+def _domain_from_json(raw: dict[str, Any]) -> Domain:
+    if raw["kind"] == "choice":
+        return Choice(options=tuple(raw["options"]))
+    return _KINDS[raw["kind"]](low=raw["low"], high=raw["high"])

@@ -1,0 +1,97 @@
+"""The search phase of a sweep: begin or take up the study, run the trials, keep three books.
+
+The ledger is written first and believed after a crash; Optuna's study and MLflow follow it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from rich.console import Console
+
+from drmn.errors import DrmnError
+from orchestration.checkpoints import list_checkpoints
+from orchestration.events import TrialEvents, TrialObserver
+from orchestration.ledger import Ledger
+from orchestration.progress import TrialLines
+from orchestration.pruning import AshaScheduler, SuccessiveHalving
+from orchestration.reconcile import settle_runs, settle_study
+from orchestration.request import SweepRequest
+from orchestration.search import create_study, load_study, open_storage
+from orchestration.settings import Settings
+from orchestration.trainable import TrialContext
+from orchestration.trial_logging import TrialLogger
+from orchestration.trials import run_trials
+
+
+class SweepInterruptedError(DrmnError):
+    """The sweep ended before all of its trials did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchParts:
+    """What the search phase works with."""
+
+    folder: Path
+    ledger: Ledger
+    context: TrialContext
+    logger: TrialLogger | None
+    """Where trials go besides the ledger; None: nowhere."""
+
+
+def search(request: SweepRequest, settings: Settings, console: Console, parts: SearchParts) -> None:
+    """Run all trials to their ends, those of an earlier driver included.
+
+    Raises:
+        SweepInterruptedError: trials are left; the sweep can be resumed.
+    """
+    ledger, attempt = parts.ledger, parts.ledger.begin_attempt()
+    study = _study(request, settings, parts.folder, is_new=attempt == 1)
+    scheduler = _scheduler(request, parts.folder)
+    left = settle_study(study, ledger, scheduler.rule, request.objective)
+    num_epochs = request.config.training.epochs
+    histories = ledger.histories()
+    observers: list[TrialObserver] = [ledger, TrialLines(console, request.objective, num_epochs)]
+    if parts.logger is not None:
+        settle_runs(parts.logger, histories)
+        observers.append(parts.logger)
+    known = {name: history.last_epoch for name, history in histories.items()}
+    run_trials(
+        request,
+        settings,
+        parts.context,
+        attempt=attempt,
+        study=study,
+        scheduler=scheduler,
+        unfinished={
+            name: list_checkpoints(settings.sweep_storage, request.name, attempt - 1, name)
+            for name in left
+        },
+        events=TrialEvents(observers, num_epochs=num_epochs, known=known),
+    )
+    _check_complete(request, ledger)
+
+
+def _study(
+    request: SweepRequest, settings: Settings, folder: Path, *, is_new: bool
+) -> optuna.Study:
+    storage = open_storage(settings.study_storage, folder / "study.journal")
+    return create_study(request, storage) if is_new else load_study(request, storage)
+
+
+def _scheduler(request: SweepRequest, folder: Path) -> AshaScheduler:
+    rule = SuccessiveHalving(
+        grace_period=request.pruning.grace_period,
+        reduction_factor=request.pruning.reduction_factor,
+        max_epochs=request.config.training.epochs,
+    )
+    return AshaScheduler(rule, request.objective, folder / "asha.json")
+
+
+def _check_complete(request: SweepRequest, ledger: Ledger) -> None:
+    num_ended = len(ledger.fates())
+    if num_ended < request.num_trials:
+        raise SweepInterruptedError(
+            f"{num_ended} of {request.num_trials} trials have ended",
+            f"continue with `drmn runs resume {request.name}`",
+        )
