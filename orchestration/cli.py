@@ -14,6 +14,7 @@ from rich.markup import escape
 from drmn.errors import ConfigError, DataError, DrmnError
 from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
+from orchestration.cli_report import report
 from orchestration.cli_runs import runs_app
 from orchestration.cli_sweep import sweep
 from orchestration.searching import SweepInterruptedError
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command("sweep")(sweep)
 app.command("ablate")(ablate)
+app.command("report")(report)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 
@@ -40,6 +42,11 @@ sweep_app = typer.Typer(
     name="drmn-sweep", context_settings=_SETTINGS, pretty_exceptions_enable=False
 )
 sweep_app.command()(sweep)
+
+ablation_app = typer.Typer(
+    name="ablation.py", context_settings=_SETTINGS, pretty_exceptions_enable=False
+)
+ablation_app.command()(ablate)
 
 
 def main() -> None:
@@ -50,6 +57,11 @@ def main() -> None:
 def sweep_main() -> None:
     """Entry point of ``drmn-sweep``."""
     _guarded(sweep_app)
+
+
+def ablation_main() -> None:
+    """Entry point of ``orchestration/ablation.py``."""
+    _guarded(ablation_app)
 
 
 def _guarded(command: Callable[[], None]) -> None:

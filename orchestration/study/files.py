@@ -55,6 +55,11 @@ class StudyRecord:
     tuned: dict[str, dict[str, Scalar]]
     """What was found for ``dataset/row``; empty without ``tune_each``."""
 
+    @property
+    def data_path(self) -> Path:
+        """The data root as a path."""
+        return Path(self.data_root)
+
     def runs(self, rows: list[str] | None = None) -> list[Run]:
         """Every data set x row x seed, seeds outermost: a part of a study is a smaller study."""
         chosen = [row for row in self.study.rows if rows is None or row.name in rows]

@@ -21,14 +21,13 @@ from orchestration.settings import Settings
 from orchestration.study.definition import Run
 from orchestration.study.files import StudyFolder, StudyRecord, TrainingResult
 from orchestration.study.mlflow_runs import StudyRuns
+from orchestration.study.publishing import experiment
 from orchestration.study.recording import open_record
 from orchestration.study.request import StudyRequest
 from orchestration.study.training import TrainingContext, features_key, study_split
 from orchestration.study.trials import Training, run_trainings
 from orchestration.study.tuning import tune_rows
 from orchestration.tracking import Status, Tag, Tracker
-
-EXPERIMENT_PREFIX = "drmn"
 
 
 def run_study(request: StudyRequest, settings: Settings, console: Console) -> StudyFolder:
@@ -177,7 +176,7 @@ class _Work:
         self._folder.mark_logged(key, logged)
 
     def _open_runs(self, record: StudyRecord, dataset: str, tags: dict[str, str]) -> StudyRuns:
-        tracker = Tracker(self._settings, f"{EXPERIMENT_PREFIX}-{dataset}")
+        tracker = Tracker(self._settings, experiment(dataset))
         part = self._request.study.part
         return StudyRuns(
             tracker,

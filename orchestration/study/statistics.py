@@ -87,6 +87,33 @@ def bootstrap_interval(
     return Interval(mean=float(values.mean()), low=float(low), high=float(high))
 
 
+def bootstrap_harmonic(
+    unseen: Float[np.ndarray, "rows n U"],
+    seen: Float[np.ndarray, "rows n S"],
+    confidence: float = 0.95,
+    *,
+    num_resamples: int = 4000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of the last row's mean H minus the first row's (of H itself for one row).
+
+    Rows share the drawn seeds and classes; a seed's H is of its own mean U and S.
+    """
+    random = np.random.default_rng(seed)
+    num_seeds = unseen.shape[1]
+    seeds = _counts(random.integers(num_seeds, size=(num_resamples, num_seeds)), num_seeds)
+    means = []
+    for part in (unseen, seen):
+        drawn = random.integers(part.shape[2], size=(num_resamples, part.shape[2]))
+        means.append(np.einsum("vnk,rk->vrn", part, _counts(drawn, part.shape[2]), optimize=True))
+    by_row = (_harmonic(*means) * seeds).sum(axis=2)
+    whole = _harmonic(unseen.mean(axis=2), seen.mean(axis=2)).mean(axis=1)
+    drawn_values = by_row[-1] - by_row[0] if len(by_row) > 1 else by_row[0]
+    mean = whole[-1] - whole[0] if len(whole) > 1 else whole[0]
+    low, high = np.quantile(drawn_values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(mean=float(mean), low=float(low), high=float(high))
+
+
 def permutation_test(differences: Values, *, seed: int = 0) -> float:
     """Two-sided p of the mean under flips of signs: exact to n = 20, drawn beyond.
 
@@ -193,3 +220,11 @@ def _counts(drawn: np.ndarray, size: int) -> np.ndarray:
     counts = np.bincount(flat.ravel(), minlength=size * len(drawn)).reshape(len(drawn), size)
     shares: np.ndarray = counts / drawn.shape[1]
     return shares
+
+
+def _harmonic(
+    unseen: Float[np.ndarray, "*shape"], seen: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    total = unseen + seen
+    found: np.ndarray = 2 * unseen * seen / np.where(total > 0, total, 1.0)
+    return found

@@ -1,0 +1,1 @@
+"""A study as a page, a table for a paper, or plain text."""

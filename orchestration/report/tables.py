@@ -1,0 +1,164 @@
+"""A study's tables as text cells, and these as Markdown, CSV or LaTeX. Numbers in per cent."""
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+
+from drmn.names import CZSL_TOP1, GZSL_HARMONIC, GZSL_SEEN, GZSL_UNSEEN
+from orchestration.report.paper_tables import PAPER_ROWS
+from orchestration.report.results import Cell, Compared, Results
+from orchestration.study.statistics import Interval
+
+METRICS = {CZSL_TOP1: "Acc", GZSL_UNSEEN: "U", GZSL_SEEN: "S", GZSL_HARMONIC: "H"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A caption, a header and rows of text."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def score_table(results: Results, dataset: str) -> Table:
+    """Rows x metrics, mean ± 95 % half-width over seeds, beside the paper's."""
+    papers = [dataset] if dataset in PAPER_ROWS else list(PAPER_ROWS)
+    papers = [each for each in papers if _in_paper(results, each)]
+    header = ["row", *METRICS.values(), "seeds", "minutes"]
+    header += [f"paper, {each.upper()}: Acc/H" for each in papers]
+    if dataset in papers:
+        header.append("paper's H in ours?")
+    rows = []
+    for cell in results.rows(dataset):
+        row = [cell.row, *(plus_minus(cell.interval(metric)) for metric in METRICS)]
+        row += [str(len(cell.seeds)), f"{_minutes(cell):.1f}"]
+        row += [_paper(each, cell.row) for each in papers]
+        if dataset in papers:
+            row.append(_inside(cell))
+        rows.append(row)
+    return Table(caption=_caption(results, dataset), header=header, rows=rows)
+
+
+def difference_table(results: Results, dataset: str, metric: str) -> Table:
+    """Comparisons: difference with both intervals, tests, effect size, seeds needed."""
+    header = [
+        "part", "rows", f"Δ{METRICS[metric]}", "95 % t", "95 % bootstrap", "p", "p (Holm)",
+        "p (Wilcoxon)", "d", "g", "seeds needed", "verdict",
+    ]  # fmt: skip
+    rows = [_difference_row(each) for each in results.comparisons(dataset, metric)]
+    return Table(
+        caption=f"Differences in {METRICS[metric]} on {dataset}, points, paired by seed",
+        header=header,
+        rows=rows,
+    )
+
+
+def to_markdown(table: Table) -> str:
+    lines = [table.header, ["---"] * len(table.header), *table.rows]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"{table.caption}\n\n{body}\n"
+
+
+def to_csv(table: Table) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(table.header)
+    writer.writerows(table.rows)
+    return file.getvalue()
+
+
+def to_latex(table: Table) -> str:
+    """A ``table`` for booktabs; compiles as it is."""
+    lines = [" & ".join(map(_latex, row)) + r" \\" for row in table.rows]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(table.caption)}}}",
+            rf"\begin{{tabular}}{{l{'c' * (len(table.header) - 1)}}}",
+            r"\toprule",
+            " & ".join(map(_latex, table.header)) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def plus_minus(interval: Interval) -> str:
+    """``43.1 ± 0.8``; without the second part for one seed."""
+    half = (interval.high - interval.low) / 2
+    mean = f"{100 * interval.mean:.1f}"
+    return mean if math.isnan(half) else f"{mean} ± {100 * half:.1f}"
+
+
+def _difference_row(each: Compared) -> list[str]:
+    pair, test = each.comparison, each.test
+    return [
+        pair.part,
+        f"{pair.without} → {pair.with_it}",
+        f"{100 * test.difference.mean:+.1f}",
+        _limits(test.difference),
+        _limits(each.bootstrap),
+        f"{test.p_value:.3f}",
+        f"{each.p_holm:.3f}",
+        f"{test.p_wilcoxon:.3f}",
+        _number(test.effect_size),
+        _number(test.hedges_g),
+        "> 1000" if test.seeds_needed is None else str(test.seeds_needed),
+        each.verdict,
+    ]
+
+
+def _limits(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return "one seed"
+    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.2f}"
+
+
+def _minutes(cell: Cell) -> float:
+    return sum(seed.result.duration_s for seed in cell.seeds.values()) / 60
+
+
+def _paper(dataset: str, row: str) -> str:
+    found = PAPER_ROWS[dataset].get(row)
+    return "–" if found is None else f"{found[0]:.1f}/{found[1]:.1f}"
+
+
+def _inside(cell: Cell) -> str:
+    found = PAPER_ROWS[cell.dataset].get(cell.row)
+    if found is None:
+        return "–"
+    return "yes" if cell.interval(GZSL_HARMONIC).contains(found[1] / 100) else "no"
+
+
+def _in_paper(results: Results, dataset: str) -> bool:
+    return any(row.name in PAPER_ROWS[dataset] for row in results.record.study.rows)
+
+
+def _caption(results: Results, dataset: str) -> str:
+    protocol = results.record.protocols[dataset]
+    return (
+        f"{dataset}, {protocol} images, per cent, mean ± half-width of the 95 % t interval "
+        "over seeds"
+    )
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "$": r"\$",
+    "{": r"\{", "}": r"\}", "±": r"$\pm$", "Δ": r"$\Delta$", "→": r"$\to$", "–": "--",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+}  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,58 @@
+"""A report in the format that was asked for."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from drmn.atomic import replacing
+from drmn.names import CZSL_TOP1, GZSL_HARMONIC
+from orchestration.report.notes import LEAKING, reading_notes
+from orchestration.report.page import html_page
+from orchestration.report.results import Results
+from orchestration.report.tables import (
+    Table,
+    difference_table,
+    score_table,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from orchestration.study.files import StudyFolder
+
+
+class Format(StrEnum):
+    """What a report can be written as."""
+
+    HTML = "html"
+    MARKDOWN = "md"
+    CSV = "csv"
+    LATEX = "tex"
+
+
+def write_report(results: Results, folder: StudyFolder, form: Format) -> Path:
+    """``report.<format>`` in the study's folder."""
+    path = folder.path / f"report.{form.value}"
+    text = html_page(results, folder) if form is Format.HTML else plain_report(results, form)
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+    return path
+
+
+def plain_report(results: Results, form: Format) -> str:
+    """The tables, in Markdown with their notes."""
+    write = {Format.MARKDOWN: to_markdown, Format.CSV: to_csv, Format.LATEX: to_latex}[form]
+    parts = []
+    protocols = results.record.protocols
+    for dataset in sorted(results.record.bases, key=lambda name: protocols[name] == LEAKING):
+        if form is Format.MARKDOWN:
+            parts += [f"## {dataset}\n", *(f"{n}\n" for n in reading_notes(results, dataset))]
+        parts += [write(table) for table in _tables(results, dataset)]
+    return "\n".join(parts)
+
+
+def _tables(results: Results, dataset: str) -> list[Table]:
+    scores = [score_table(results, dataset)] if results.rows(dataset) else []
+    return scores + [
+        difference_table(results, dataset, metric)
+        for metric in (GZSL_HARMONIC, CZSL_TOP1)
+        if results.comparisons(dataset, metric)
+    ]
