@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from drmn.data.dataset import Dataset
 from drmn.data.paths import match_tails
@@ -78,9 +78,11 @@ class _IndexedImages:
         try:
             return _decode(self._read(self._index[tail]))
         except _UNREADABLE as error:
+            unknown = isinstance(error, UnidentifiedImageError)
+            reason = "it is in no known image format" if unknown else error
             raise DataError(
                 f"{self.location}: the image {self._index[tail]!r} "
-                f"(row {self._rows.get(tail, 'unknown')}) is broken: {error}",
+                f"(row {self._rows.get(tail, 'unknown')}) is broken: {reason}",
                 "download that file again",
             ) from error
 

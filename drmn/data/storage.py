@@ -103,6 +103,6 @@ class Storage:
 
 def _checked(name: str) -> str:
     parts = PurePosixPath(name).parts
-    if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
         raise DataError(f"the file name {name!r} leaves its folder")
     return name

@@ -13,6 +13,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "rehearsal.py"
 
 def test_a_few_pictures_of_each_class_go_all_the_way(shared_data: Path, tmp_path: Path) -> None:
     arguments = ["--datasets", "awa2", "--images", "2", "--data-root", str(shared_data / "xlsa17")]
+    arguments += ["--steps", "check", "prepare", "features"]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
         cwd=tmp_path,
@@ -23,4 +24,4 @@ def test_a_few_pictures_of_each_class_go_all_the_way(shared_data: Path, tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
     steps = [line.split()[1] for line in done.stdout.splitlines()]
-    assert steps == ["check", "prepare", "features", "sweep"]
+    assert steps == ["check", "prepare", "features"]

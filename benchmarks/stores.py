@@ -1,0 +1,118 @@
+"""Feature stores of random numbers: how fast they open, and what reading them costs a trial.
+
+Run with the folder of a store, it reads that store as a trial does and prints the memory it took.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from drmn.data.arrow_shards import write_shard
+from drmn.data.features import FeatureStore
+from drmn.data.manifest import Manifest, describe_shard
+from drmn.model.levels import LevelSpec
+from drmn.prefetch import Prefetch
+
+LEVELS = tuple(LevelSpec(c, s, s) for c, s in ((64, 6), (128, 6), (256, 6), (512, 3)))
+ROWS_PER_SHARD = 512
+BATCH = 32
+REPEATS = 5
+
+
+def build_store(folder: Path, num_images: int) -> FeatureStore:
+    """Random features through the writer of the real store."""
+    folder.mkdir()
+    manifest = Manifest(
+        settings={"benchmark": 1}, levels=LEVELS, num_rows=num_images, rows_per_shard=ROWS_PER_SHARD
+    )
+    random = np.random.default_rng(0)
+    for first in range(0, num_images, ROWS_PER_SHARD):
+        num_rows = min(ROWS_PER_SHARD, num_images - first)
+        path = folder / f"levels-{len(manifest.shards):05d}.arrow"
+        parts = [random.random((num_rows, *s.shape), dtype=np.float32) for s in LEVELS]
+        write_shard(path, [part.astype(np.float16) for part in parts], {})
+        manifest = manifest.with_shard(describe_shard(path, num_rows))
+    manifest.save(folder)
+    return FeatureStore.open(folder)
+
+
+def opening(folder: Path, size_gb: float) -> dict[str, float]:
+    """Milliseconds to open a store of that size and read one batch: its files share bytes.
+
+    The files are hard links to one, so that 10 GB of names cost the disk one file; opening checks
+    names and sizes, and reading maps only the files that rows are asked of.
+    """
+    small = build_store(folder / "one", ROWS_PER_SHARD)
+    shard = small.manifest.shards[0]
+    num_files = max(1, round(size_gb * 1e9 / shard.size_bytes))
+    big = folder / "big"
+    big.mkdir()
+    names = [f"levels-{index:05d}.arrow" for index in range(num_files)]
+    for name in names:
+        os.link(small.path / shard.file, big / name)
+    manifest = replace(
+        small.manifest,
+        num_rows=num_files * ROWS_PER_SHARD,
+        shards=tuple(replace(shard, file=name) for name in names),
+    )
+    manifest.save(big)
+    times = [timed(lambda: FeatureStore.open(big)) for _ in range(REPEATS)]
+    rows = np.random.default_rng(2).integers(0, manifest.num_rows, BATCH)
+    first = timed(lambda: FeatureStore.open(big).levels(rows))
+    size = num_files * shard.size_bytes / 1e9
+    return {
+        "size_gb": size,
+        "open_ms": 1000 * statistics.median(times),
+        "open_and_first_batch_ms": 1000 * first,
+    }
+
+
+def trial_memory(folder: Path, num_images: int) -> dict[str, float]:
+    """Private memory that reading the whole store adds to each of four processes at once."""
+    build_store(folder / "shared", num_images)
+    command = [sys.executable, __file__, str(folder / "shared")]
+    readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    added = [json.loads(reader.communicate()[0]) for reader in readers]
+    return {
+        "store_mb": sum(file.stat().st_size for file in (folder / "shared").iterdir()) / 1e6,
+        "added_private_mb_max": max(each["private_mb"] for each in added),
+        "added_rss_mb_max": max(each["rss_mb"] for each in added),
+    }
+
+
+def read_as_a_trial(store: Path) -> None:
+    """All rows in random batches, read ahead as training does; prints what memory it added."""
+    before = _memory()
+    opened = FeatureStore.open(store)
+    rows = np.random.default_rng(os.getpid()).permutation(len(opened))
+    batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
+    for _ in Prefetch(batches, opened.levels):
+        pass
+    after = _memory()
+    print(json.dumps({name: after[name] - before[name] for name in before}))
+
+
+def _memory() -> dict[str, float]:
+    """Megabytes: this process's own, and all resident ones, shared pages of files included."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
+    kb = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    private = kb["Private_Dirty"] + kb["Private_Clean"]
+    return {"private_mb": private / 1024, "rss_mb": kb["Rss"] / 1024}
+
+
+def timed(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    read_as_a_trial(Path(sys.argv[1]))
