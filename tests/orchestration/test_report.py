@@ -1,0 +1,158 @@
+"""The report from a study whose logits are known."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from study_files import fake_record, fake_study
+
+from drmn.errors import ConfigError
+from drmn.names import CZSL_TOP1, GZSL_HARMONIC
+from orchestration.report.results import Results, load_results
+from orchestration.report.tables import (
+    difference_table,
+    plus_minus,
+    score_table,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from orchestration.report.writing import Format, plain_report, write_report
+from orchestration.study.catalogue import known_study
+from orchestration.study.files import StudyFolder
+from orchestration.study.statistics import Interval, t_interval
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    root = tmp_path_factory.mktemp("study")
+    (root / "files").mkdir()
+    record = fake_record(known_study("table3"), [0, 1, 2])
+    return fake_study(root / "three", record, root / "files")
+
+
+@pytest.fixture(scope="module")
+def results(folder: StudyFolder) -> Results:
+    return load_results(folder)
+
+
+def test_cells_hold_every_seed_and_their_interval(results: Results) -> None:
+    cell = results.cells["cub", "+MFF"]
+    values = cell.values(GZSL_HARMONIC)
+    assert len(values) == 3
+    assert cell.interval(GZSL_HARMONIC) == t_interval(values)
+    assert np.nanmean(cell.czsl_by_class([1])) == pytest.approx(cell.values(CZSL_TOP1)[1])
+    seen = cell.first.logits.seen.numpy()
+    unseen = cell.by_class([0])[0, ~seen].mean()
+    assert unseen == pytest.approx(cell.first.scores["gzsl_unseen"])
+
+
+def test_differences_are_those_of_the_cells(results: Results) -> None:
+    for metric in (GZSL_HARMONIC, CZSL_TOP1):
+        for each in results.comparisons("cub", metric):
+            pair = each.comparison
+            with_it = results.cells["cub", pair.with_it].values(metric)
+            without = results.cells["cub", pair.without].values(metric)
+            mean = float((with_it - without).mean())
+            assert each.test.difference.mean == pytest.approx(mean)
+            assert each.bootstrap.mean == pytest.approx(mean)
+            assert each.p_holm >= each.test.p_value
+
+
+def test_the_table_stands_beside_the_papers(results: Results) -> None:
+    table = score_table(results, "cub")
+    assert [row[0] for row in table.rows] == ["baseline", "+MFF", "+ACA", "+DAB"]
+    assert table.header[-2:] == ["paper, CUB: Acc/H", "paper's H in ours?"]
+    assert table.rows[1][-2] == "79.7/73.3"
+    assert {row[-1] for row in table.rows} <= {"yes", "no"}
+
+
+def test_formats(results: Results) -> None:
+    table = difference_table(results, "cub", GZSL_HARMONIC)
+    assert to_markdown(table).count("\n| ") == len(table.rows) + 2
+    assert len(to_csv(table).splitlines()) == len(table.rows) + 1
+    latex = to_latex(table)
+    assert latex.count(r"\\") == len(table.rows) + 1
+    assert r"$\Delta$H" in latex
+    assert r"95 \% t" in latex
+    assert "Δ" not in latex
+    assert plus_minus(Interval(mean=0.431, low=0.421, high=0.441)) == "43.1 ± 1.0"
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "img":
+            self.images.append(found)
+        self.links += [str(found[name]) for name in ("src", "href") if name in found]
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.slow
+def test_the_page_needs_nothing_else_and_says_its_figures_in_words(
+    results: Results, folder: StudyFolder
+) -> None:
+    text = write_report(results, folder, Format.HTML).read_text()
+    page = _Page(text)
+    assert page.open == []
+    assert len(page.images) >= 6
+    assert all(len(image["alt"] or "") > 20 for image in page.images)
+    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert not re.search(r"https?://", text)
+    for expected in ("drmn.git_sha", "drmn ablate --dataset cub", "node-a", "AUSUC"):
+        assert expected in text
+    again = write_report(results, folder, Format.HTML).read_text()
+    assert again == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lambda_gc", "beta"])
+def test_a_sensitivity_study_is_a_curve(tmp_path: Path, name: str) -> None:
+    (tmp_path / "files").mkdir()
+    folder = fake_study(tmp_path / name, fake_record(known_study(name), [0]), tmp_path / "files")
+    text = write_report(load_results(folder), folder, Format.HTML).read_text()
+    assert "Accuracy against" in text
+    assert "no test image was read" in text
+
+
+def test_what_leaked_stands_last_in_a_box(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    leaking = fake_record(known_study("table3"), [0, 1])
+    leaking.protocols["cub"] = "best-on-test"
+    folder = fake_study(tmp_path / "leaks", leaking, tmp_path / "files")
+    text = plain_report(load_results(folder), Format.MARKDOWN)
+    assert "choices were made on the test images" in text
+    assert "best-on-test images" in text
+
+
+def test_a_study_without_results_says_so(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "new")
+    folder.write_record(fake_record(known_study("table3"), [0]))
+    with pytest.raises(ConfigError, match="0 results"):
+        load_results(folder)
+
+
+def test_missing_rows_and_seeds_leave_gaps_not_errors(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    record = fake_record(known_study("table3"), [0, 1, 2])
+    folder = fake_study(tmp_path / "part", record, tmp_path / "files")
+    for run in record.runs(["+MFF"]):
+        (folder.training(run.training_key(record.splits["cub"])) / "result.json").unlink()
+    lost = record.runs(["+ACA"])[0]
+    (folder.training(lost.training_key(record.splits["cub"])) / "result.json").unlink()
+    text = plain_report(load_results(folder), Format.MARKDOWN)
+    assert "| +MFF |" not in text
+    assert "different numbers of seeds" in text
