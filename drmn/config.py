@@ -162,6 +162,8 @@ class OptimiserConfig:
         check_at_least(self, "weight_decay", 0.0)
         check_at_least(self, "halve_every_epochs", 1)
         check_at_least(self, "warmup_steps", 0)
+        if self.clip_grad_norm is not None:
+            check_positive(self, "clip_grad_norm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +181,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "classes_per_batch", "images_per_class"):
             check_at_least(self, name, 1)
+        if self.steps_per_epoch is not None:
+            check_at_least(self, "steps_per_epoch", 1)
 
     @property
     def batch_size(self) -> int:

@@ -17,6 +17,7 @@ from orchestration.cli_data import data_app
 from orchestration.cli_report import report
 from orchestration.cli_runs import runs_app
 from orchestration.cli_sweep import sweep
+from orchestration.cli_train import train
 from orchestration.searching import SweepInterruptedError
 
 EXIT_FAILED = 1
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("sweep")(sweep)
+app.command("train")(train)
 app.command("ablate")(ablate)
 app.command("report")(report)
 app.add_typer(data_app, name="data")

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from drmn.config import Config, parse_override
 from drmn.config_tree import Scalar
-from drmn.presets import preset
-from drmn.variants import ENSEMBLE, variant
+from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
+from orchestration.recipe import recipe
 from orchestration.request import PruningRule, Resources, SweepRequest
 from orchestration.settings import read_settings
 from orchestration.summary import print_summary
@@ -94,8 +93,7 @@ def sweep(
         "training.epochs": epochs,
     }
     chosen |= {"validation.fold": fold, "training.seed": seed}
-    given: dict[str, Scalar] = {path: v for path, v in chosen.items() if v is not None}
-    config = _config(dataset, variant_name, given, overrides or [])
+    config = recipe(dataset, variant_name, chosen, overrides or [])
     settings = read_settings()
     console = Console(soft_wrap=True)
     request = SweepRequest(
@@ -111,11 +109,3 @@ def sweep(
         seed=seed,
     )
     print_summary(run_sweep(request, settings, console), settings, console)
-
-
-def _config(
-    dataset: str, variant_name: str, given: dict[str, Scalar], overrides: list[str]
-) -> Config:
-    """Preset, then the variant's row, then the command line; later ones win."""
-    config = variant(variant_name).apply(preset(dataset)).with_overrides(given)
-    return config.with_overrides(dict(parse_override(text) for text in overrides))

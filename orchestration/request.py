@@ -23,10 +23,11 @@ class Resources:
                     f"the value of `{name}` per trial is {value!r}, but must be "
                     + ("> 0" if name == "cpus" else ">= 0")
                 )
-        if self.gpus > 1 and self.gpus != int(self.gpus):
+        if self.gpus > 1:
             raise ConfigError(
-                f"the value of `gpus` per trial is {self.gpus!r}, but above 1 it must be whole",
-                "give a fraction such as 0.25, or a whole number of GPUs",
+                f"the value of `gpus` per trial is {self.gpus!r}, but must be <= 1: a trial of a "
+                "sweep uses one device",
+                "share a batch among several GPUs with `drmn train --devices N`",
             )
 
 

@@ -44,6 +44,8 @@ def test_an_override_is_typed_by_its_field(text: str, expected: tuple[str, objec
         ({"loss": 3}, "group of settings"),
         ({"loss.lambda_sc": float("nan")}, "finite"),
         ({"optimiser.lr": 0.0}, "must be > 0"),
+        ({"optimiser.clip_grad_norm": 0.0}, "must be > 0"),
+        ({"training.steps_per_epoch": 0}, "must be >= 1"),
         ({"training.augmentation": "flip"}, "cannot be augmented"),
     ],
 )

@@ -47,7 +47,7 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--set", "training.seed"], "path=value"),
         (["--variant", "+all"], "+ensemble"),
         (["--grace-period", "0"], "grace_period"),
-        (["--gpus-per-trial", "1.5"], "must be whole"),
+        (["--gpus-per-trial", "1.5"], "drmn train --devices"),
         (["--backbone", "resnet19"], "'resnet18'"),
         (["--trials", "many"], "--trials"),
         (["--trails", "3"], "--trials"),
@@ -90,3 +90,20 @@ def test_a_sweep_from_nothing_to_its_result(tmp_path: Path) -> None:
     assert 0.0 <= result["test"]["gzsl_harmonic"] <= 1.0
     final = {path.name for path in (tmp_path / ".drmn/sweeps/first/final").iterdir()}
     assert "logits.parquet" in final
+
+
+def test_training_alone_on_two_processes_resumes_and_scores(tmp_path: Path) -> None:
+    """The two processes share each batch; the last epoch comes from a resumed run."""
+    arguments = ["train", "--dataset", "sprites", "--out", "run", "--devices", "2"]
+    arguments += ["--set", "training.steps_per_epoch=2", "--set", "data.image_size=32"]
+    first = _run(tmp_path, "drmn", *arguments, "--set", "training.epochs=1")
+    assert first.returncode == 0, first.stdout + first.stderr
+    refused = _run(tmp_path, "drmn", *arguments)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    second = _run(tmp_path, "drmn", *arguments, "--set", "training.epochs=2", "--resume")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "epoch  2/2" in second.stdout
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert scores["protocol"] == "validation"
+    assert "gzsl_harmonic" in scores["scores"]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from distributions import write_folder
 
+from drmn.config import BackboneConfig
 from drmn.data.dataset import load_dataset
+from drmn.data.features import FeatureStore, ensure_features
 from drmn.data.images import images
 from drmn.data.pixels import prepare
 from drmn.data.pixels.manifest import load_pixel_manifest
@@ -42,6 +44,29 @@ def test_a_cluster_makes_what_one_machine_makes(tmp_path: Path) -> None:
     here = Storage(str(tmp_path / "here"))
     prepare(dataset, images(dataset), 8, here, max_bad=1)
     assert load_pixel_manifest(here) == load_pixel_manifest(Storage(str(tmp_path / "ray")))
+
+
+def test_features_are_computed_by_a_cluster_and_published(tmp_path: Path) -> None:
+    write_folder(tmp_path / "MINE")
+    given = ["--dataset", "mine", "--data-root", ".", "--image-size", "32", "--weights", "none"]
+    done = _drmn(
+        tmp_path, "features", *given, "--backbone", "resnet18", "--ray-address", "local",
+        "--publish", "published",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    dataset = load_dataset("mine", tmp_path)
+    backbone = BackboneConfig(name="resnet18")
+    here = ensure_features(dataset, backbone, 32, tmp_path / "here")
+    assert FeatureStore.open(tmp_path / "published").manifest == here.manifest
+
+
+def test_features_of_the_splits_own_file_say_what_they_serve(tmp_path: Path) -> None:
+    write_folder(tmp_path / "MINE")
+    done = _drmn(
+        tmp_path, "features", "--dataset", "mine", "--data-root", ".", "--weights", "res101.mat"
+    )
+    assert done.returncode == 2
+    assert "mine has no res101.mat" in done.stderr
 
 
 def test_pictures_of_a_data_set_are_drawn(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def _request(**changes: Any) -> SweepRequest:
         ({"pruning": {"reduction_factor": 1}}, "`reduction_factor` is 1, but must be >= 2"),
         ({"resources": {"cpus": 0.0}}, "`cpus` per trial is 0.0, but must be > 0"),
         ({"resources": {"gpus": -0.5}}, "`gpus` per trial is -0.5, but must be >= 0"),
-        ({"resources": {"gpus": 1.5}}, "above 1 it must be whole"),
+        ({"resources": {"gpus": 1.5}}, "must be <= 1"),
     ],
 )
 def test_a_bad_value_is_named_with_its_rule(changes: dict[str, Any], message: str) -> None:
