@@ -26,7 +26,7 @@ def cluster(address: str | None) -> Iterator[None]:
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
     try:
         ray.init(
-            address=address,
+            address=address or "local",  # None would join any Ray that was started here
             log_to_driver=False,
             logging_level=logging.ERROR,
             namespace="drmn",
