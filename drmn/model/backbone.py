@@ -143,7 +143,7 @@ def build_backbone(config: BackboneConfig) -> Backbone:
     backbone = Backbone(
         stem,
         stages,
-        channels=_CHANNELS[config.name],
+        channels=CHANNELS[config.name],
         ceil_halving=not densenet,
         weights_hash=weights_hash,
         activation_checkpointing=config.activation_checkpointing,
@@ -153,7 +153,7 @@ def build_backbone(config: BackboneConfig) -> Backbone:
     return backbone
 
 
-_CHANNELS = {
+CHANNELS = {
     "resnet101": (256, 512, 1024, 2048),
     "resnet50": (256, 512, 1024, 2048),
     "resnet18": (64, 128, 256, 512),
@@ -168,15 +168,19 @@ def _resnet_parts(network: nn.Module) -> tuple[nn.Sequential, list[nn.Sequential
 
 
 def _densenet_parts(network: nn.Module) -> tuple[nn.Sequential, list[nn.Sequential]]:
-    """Each stage opens with the pooling half of the transition before it."""
+    """Each stage opens with the pooling half of the transition before it.
+
+    The ReLUs that end a stage are not torchvision's, which overwrite what activation
+    checkpointing would start from.
+    """
     names = dict(network.get_submodule("features").named_children())
     stem = nn.Sequential(*(names[name] for name in ("conv0", "norm0", "relu0", "pool0")))
     stages, opening = [], list[nn.Module]()
     for block in range(1, _DENSENET_BLOCKS):
-        norm, relu, *rest = names[f"transition{block}"].children()
-        stages.append(nn.Sequential(*opening, names[f"denseblock{block}"], norm, relu))
+        norm, _, *rest = names[f"transition{block}"].children()
+        stages.append(nn.Sequential(*opening, names[f"denseblock{block}"], norm, nn.ReLU()))
         opening = rest
-    last = (names[f"denseblock{_DENSENET_BLOCKS}"], names["norm5"], nn.ReLU(inplace=True))
+    last = (names[f"denseblock{_DENSENET_BLOCKS}"], names["norm5"], nn.ReLU())
     return stem, [*stages, nn.Sequential(*opening, *last)]
 
 
@@ -189,13 +193,17 @@ def _recomputation(
 
 @contextmanager
 def _batch_statistics_unrecorded(stage: nn.Module) -> Iterator[None]:
-    """Without this a repeated pass would move the running statistics a second time."""
+    """Without this a repeated pass would move the running statistics a second time.
+
+    It writes into copies: a norm that stopped recording would save other tensors for its
+    gradient than the first pass did, which checkpointing refuses.
+    """
     norms = [module for module in stage.modules() if isinstance(module, nn.BatchNorm2d)]
-    tracked = [norm for norm in norms if norm.track_running_stats and norm.training]
-    for norm in tracked:
-        norm.track_running_stats = False
+    recorded = [(norm, name, value) for norm in norms for name, value in norm.named_buffers()]
+    for norm, name, value in recorded:
+        setattr(norm, name, value.clone())
     try:
         yield
     finally:
-        for norm in tracked:
-            norm.track_running_stats = True
+        for norm, name, value in recorded:
+            setattr(norm, name, value)

@@ -92,7 +92,7 @@ def _read_file(path: Path) -> dict[str, Tensor]:
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise _unreadable(path, error) from error
