@@ -17,6 +17,7 @@ from distributions import write_folder
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from drmn.data.sprites import render_sprites
 from orchestration.tracking import Tag
 
 pytestmark = pytest.mark.slow
@@ -99,8 +100,9 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         start_new_session=True,
     )  # fmt: skip
     try:
-        _wait_for(dashboard, process)
-        yield Head(f"http://127.0.0.1:{dashboard}", home, environ)
+        started = Head(f"http://127.0.0.1:{dashboard}", home, environ)
+        _wait_for(started, process)
+        yield started
     finally:
         _stop(process)
 
@@ -113,14 +115,14 @@ def _stop(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
             process.wait(grace_s)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], timeout_s: float = 45.0) -> None:
+def _wait_for(head: Head, process: subprocess.Popen[bytes], timeout_s: float = 50.0) -> None:
+    """Until a job runs: the dashboard answers before the agent that starts jobs is there."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if _submit(head, "--", "true").returncode == 0:
+            return
         time.sleep(0.2)
-    pytest.fail(f"no dashboard at port {port} within {timeout_s:g} s")
+    pytest.fail(f"no job ran at {head.address} within {timeout_s:g} s")
 
 
 def _submit(head: Head, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -137,6 +139,7 @@ def _small_study(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.timeout(60, func_only=True)
 def test_the_script_is_a_job_of_a_cluster(head: Head, tmp_path: Path) -> None:
     arguments = _small_study(tmp_path)
     done = _submit(head, "--working-dir", ".", "--", "orchestration/ablation.py", *arguments)
@@ -146,6 +149,7 @@ def test_the_script_is_a_job_of_a_cluster(head: Head, tmp_path: Path) -> None:
     assert len(results) == 1
 
 
+@pytest.mark.timeout(60, func_only=True)
 def test_without_the_token_nothing_is_submitted(head: Head) -> None:
     done = _submit(
         head, "--", "orchestration/ablation.py", RAY_AUTH_MODE="disabled", RAY_AUTH_TOKEN_PATH=""
@@ -154,18 +158,22 @@ def test_without_the_token_nothing_is_submitted(head: Head) -> None:
     assert "token" in (done.stdout + done.stderr).lower()
 
 
+@pytest.mark.timeout(60, func_only=True)
 def test_the_literal_form_runs_the_script_which_asks_for_its_options(head: Head) -> None:
     """Ray takes options without ``--`` for its own; without any, the script itself answers."""
     done = _submit(head, "--working-dir", ".", "orchestration/ablation.py")
     assert done.returncode != 0
-    assert "--dataset" in done.stdout + done.stderr
+    assert "--dataset" in done.stdout + done.stderr, done.stdout + done.stderr
     done = _submit(head, "orchestration/ablation.py", "--dataset", "sun")
     assert "no such option" in (done.stdout + done.stderr).lower()
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+    """Where the demo set is rendered already."""
+    root = tmp_path_factory.mktemp("home")
+    render_sprites(root / "data")
+    return root
 
 
 def _ablate_sprites(home: Path, num_seeds: int) -> str:
@@ -180,6 +188,7 @@ def _ablate_sprites(home: Path, num_seeds: int) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(60, func_only=True)
 def test_a_study_of_a_tuned_backbone_on_sprites(home: Path) -> None:
     """+ensemble is +global's logits: two trainings for three rows."""
     said = _ablate_sprites(home, num_seeds=1)
