@@ -25,7 +25,7 @@ def report(
     settings, console = read_settings(), Console(soft_wrap=True)
     folder = StudyFolder(settings.study_folder(study))
     results = load_results(folder)
-    path = write_report(results, folder, form)
+    path = write_report(results, folder, form, settings)
     for dataset in results.record.bases:
         log_report(settings, study, dataset, path)
     console.print(str(path), highlight=False)

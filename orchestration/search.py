@@ -24,6 +24,10 @@ from orchestration.request import SweepRequest
 from search_spaces.domain import Choice, Domain, LogUniform
 
 
+STUDY_FILE = "study.journal"
+"""Name of the Optuna journal in a sweep's folder."""
+
+
 def distribution(domain: Domain) -> BaseDistribution:
     """Optuna's word for a domain."""
     if isinstance(domain, Choice):

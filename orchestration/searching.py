@@ -17,7 +17,7 @@ from orchestration.progress import TrialLines
 from orchestration.pruning import AshaScheduler, SuccessiveHalving
 from orchestration.reconcile import settle_runs, settle_study
 from orchestration.request import SweepRequest
-from orchestration.search import create_study, load_study, open_storage
+from orchestration.search import STUDY_FILE, create_study, load_study, open_storage
 from orchestration.settings import Settings
 from orchestration.trainable import TrialContext
 from orchestration.trial_logging import TrialLogger
@@ -75,7 +75,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
 def _study(
     request: SweepRequest, settings: Settings, folder: Path, *, is_new: bool
 ) -> optuna.Study:
-    storage = open_storage(settings.study_storage, folder / "study.journal")
+    storage = open_storage(settings.study_storage, folder / STUDY_FILE)
     return create_study(request, storage) if is_new else load_study(request, storage)
 
 

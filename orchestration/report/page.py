@@ -17,10 +17,12 @@ from orchestration.report.figures import (
     swept_curve,
     trade_off,
 )
+from orchestration.report.importance import searches
 from orchestration.report.maps import attention_maps, channel_weights
 from orchestration.report.notes import LEAKING, reading_notes
 from orchestration.report.results import Cell, Results
 from orchestration.report.tables import Table, difference_table, score_table
+from orchestration.settings import Settings
 from orchestration.study.files import StudyFolder
 
 _STYLE = """
@@ -43,11 +45,11 @@ pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 13px; }
 """
 
 
-def html_page(results: Results, folder: StudyFolder) -> str:
+def html_page(results: Results, folder: StudyFolder, settings: Settings) -> str:
     """The whole page; data sets whose choices leaked from test come last, in a box."""
     record = results.record
     order = sorted(record.bases, key=lambda name: record.protocols[name] == LEAKING)
-    sections = [part for name in order for part in _dataset(results, folder, name)]
+    sections = [part for name in order for part in _dataset(results, folder, settings, name)]
     title = f"Ablation study {results.name}"
     return "\n".join(
         [
@@ -77,7 +79,7 @@ def html_table(table: Table) -> str:
     )
 
 
-def _dataset(results: Results, folder: StudyFolder, name: str) -> Iterator[str]:
+def _dataset(results: Results, folder: StudyFolder, settings: Settings, name: str) -> Iterator[str]:
     cells = results.rows(name)
     if not cells:
         return
@@ -92,6 +94,8 @@ def _dataset(results: Results, folder: StudyFolder, name: str) -> Iterator[str]:
             yield html_figure(differences(compared, metric))
             yield html_table(difference_table(results, name, metric))
     for picture in _pictures(results, folder, name, cells):
+        yield html_figure(picture)
+    for picture in searches(results, settings, name):
         yield html_figure(picture)
     yield "</section>"
 

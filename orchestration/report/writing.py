@@ -16,6 +16,7 @@ from orchestration.report.tables import (
     to_latex,
     to_markdown,
 )
+from orchestration.settings import Settings
 from orchestration.study.files import StudyFolder
 
 
@@ -28,10 +29,13 @@ class Format(StrEnum):
     LATEX = "tex"
 
 
-def write_report(results: Results, folder: StudyFolder, form: Format) -> Path:
+def write_report(results: Results, folder: StudyFolder, form: Format, settings: Settings) -> Path:
     """``report.<format>`` in the study's folder."""
     path = folder.path / f"report.{form.value}"
-    text = html_page(results, folder) if form is Format.HTML else plain_report(results, form)
+    if form is Format.HTML:
+        text = html_page(results, folder, settings)
+    else:
+        text = plain_report(results, form)
     with replacing(path) as temporary:
         temporary.write_text(text)
     return path

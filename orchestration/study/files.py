@@ -5,7 +5,7 @@ explanation.npz}``. A training is done when its result.json is there: it is writ
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class StudyRecord:
     commands: list[str]
     tuned: dict[str, dict[str, Scalar]]
     """What was found for ``dataset/row``; empty without ``tune_each``."""
+    searches: dict[str, str] = field(default_factory=dict)
+    """The sweep that found it."""
 
     @property
     def data_path(self) -> Path:

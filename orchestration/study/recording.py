@@ -67,6 +67,7 @@ def _joined(request: StudyRequest, old: StudyRecord, new: StudyRecord) -> StudyR
         tune_each=new.tune_each,
         commands=list(dict.fromkeys([*old.commands, *new.commands])),
         tuned=old.tuned,
+        searches=old.searches,
     )
 
 

@@ -77,7 +77,11 @@ class _Work:
             for found in tune_rows(
                 self._request, self._settings, self._console, base, features, record.tuned
             ):
-                record = replace(record, tuned={**record.tuned, **found})
+                record = replace(
+                    record,
+                    tuned={**record.tuned, **dict.fromkeys(found.rows, found.overrides)},
+                    searches={**record.searches, **dict.fromkeys(found.rows, found.search)},
+                )
                 self._folder.write_record(record)
         return record
 

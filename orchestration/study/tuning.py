@@ -1,7 +1,7 @@
 """The same search for every row, on validation, before its seeds run: a fair ablation."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -21,6 +21,15 @@ Tuned = Mapping[str, dict[str, Scalar]]
 """What a search found, for ``dataset/row``."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What one search found, for every row that shares it."""
+
+    search: str
+    rows: list[str]
+    overrides: dict[str, Scalar]
+
+
 def tune_rows(
     request: StudyRequest,
     settings: Settings,
@@ -28,15 +37,17 @@ def tune_rows(
     base: Config,
     features: str | None,
     tuned: Tuned,
-) -> Iterator[Tuned]:
+) -> Iterator[Found]:
     """What each search found, as it ends; rows that share a training share its search."""
     dataset = base.data.dataset
     for rows in rows_by_training(base, request.study.rows):
         names = [f"{dataset}/{row.name}" for row in rows]
         wanted = request.rows is None or any(row.name in request.rows for row in rows)
         if wanted and any(name not in tuned for name in names):
-            found = _search(request, settings, console, rows[-1].apply(base), features, rows[-1])
-            yield dict.fromkeys(names, found)
+            config = rows[-1].apply(base)
+            sweep = _sweep(request, config, rows[-1])
+            found = _search(sweep, settings, console, features)
+            yield Found(search=sweep.name, rows=names, overrides=found)
 
 
 def rows_by_training(base: Config, rows: tuple[Variant, ...]) -> list[list[Variant]]:
@@ -52,23 +63,17 @@ def rows_by_training(base: Config, rows: tuple[Variant, ...]) -> list[list[Varia
 
 
 def _search(
-    request: StudyRequest,
-    settings: Settings,
-    console: Console,
-    config: Config,
-    features: str | None,
-    row: Variant,
+    sweep: SweepRequest, settings: Settings, console: Console, features: str | None
 ) -> dict[str, Scalar]:
     """The best trial's settings, with its best epoch and the exact beta found there."""
-    sweep = _sweep(request, config, row)
     folder = settings.sweep_folder(sweep.name)
     ledger = Ledger(folder / LEDGER_FILE)
-    console.print(f"{config.data.dataset} {row.name}: {sweep.num_trials} trials", markup=False)
+    console.print(f"{sweep.name}: {sweep.num_trials} trials", markup=False)
     context = TrialContext(
-        config=config.flat(),
-        data_root=str(request.data_root),
+        config=sweep.config.flat(),
+        data_root=str(sweep.data_root),
         features=features,
-        num_threads=max(1, int(request.resources.cpus)),
+        num_threads=max(1, int(sweep.resources.cpus)),
     )
     parts = SearchParts(folder=folder, ledger=ledger, context=context, logger=None)
     search(sweep, settings, console, parts)

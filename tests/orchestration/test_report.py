@@ -5,11 +5,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from study_files import fake_record, fake_study
 
 from drmn.errors import ConfigError
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC
+from orchestration.report.importance import importances
 from orchestration.report.results import Results, load_results
 from orchestration.report.tables import (
     difference_table,
@@ -20,9 +22,12 @@ from orchestration.report.tables import (
     to_markdown,
 )
 from orchestration.report.writing import Format, plain_report, write_report
+from orchestration.settings import read_settings
 from orchestration.study.catalogue import known_study
 from orchestration.study.files import StudyFolder
 from orchestration.study.statistics import Interval, t_interval
+
+SETTINGS = read_settings({"DRMN_HOME": "/nowhere"})
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +110,7 @@ class _Page(HTMLParser):
 def test_the_page_needs_nothing_else_and_says_its_figures_in_words(
     results: Results, folder: StudyFolder
 ) -> None:
-    text = write_report(results, folder, Format.HTML).read_text()
+    text = write_report(results, folder, Format.HTML, SETTINGS).read_text()
     page = _Page(text)
     assert page.open == []
     assert len(page.images) >= 6
@@ -114,7 +119,7 @@ def test_the_page_needs_nothing_else_and_says_its_figures_in_words(
     assert not re.search(r"https?://", text)
     for expected in ("drmn.git_sha", "drmn ablate --dataset cub", "node-a", "AUSUC"):
         assert expected in text
-    again = write_report(results, folder, Format.HTML).read_text()
+    again = write_report(results, folder, Format.HTML, SETTINGS).read_text()
     assert again == text
 
 
@@ -123,7 +128,7 @@ def test_the_page_needs_nothing_else_and_says_its_figures_in_words(
 def test_a_sensitivity_study_is_a_curve(tmp_path: Path, name: str) -> None:
     (tmp_path / "files").mkdir()
     folder = fake_study(tmp_path / name, fake_record(known_study(name), [0]), tmp_path / "files")
-    text = write_report(load_results(folder), folder, Format.HTML).read_text()
+    text = write_report(load_results(folder), folder, Format.HTML, SETTINGS).read_text()
     assert "Accuracy against" in text
     assert "no test image was read" in text
 
@@ -156,3 +161,11 @@ def test_missing_rows_and_seeds_leave_gaps_not_errors(tmp_path: Path) -> None:
     text = plain_report(load_results(folder), Format.MARKDOWN)
     assert "| +MFF |" not in text
     assert "different numbers of seeds" in text
+
+
+def test_importance_finds_what_mattered() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("a", 0, 1) + 0 * t.suggest_float("b", 0, 1), 30)
+    shares = importances(study)
+    assert shares["a"] > 0.9
+    assert sum(shares.values()) == pytest.approx(1.0)
