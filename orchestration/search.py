@@ -23,7 +23,6 @@ from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.request import SweepRequest
 from search_spaces.domain import Choice, Domain, LogUniform
 
-
 STUDY_FILE = "study.journal"
 """Name of the Optuna journal in a sweep's folder."""
 
