@@ -8,6 +8,7 @@ off until a network is asked for: reading cached features needs none.
 
 import importlib
 import sys
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any, cast
@@ -35,6 +36,18 @@ def download_weights(name: str) -> dict[str, Tensor]:
     """
     weights: Any = _models().get_model_weights(name)[_IMAGENET_WEIGHTS]
     return cast(dict[str, Tensor], weights.get_state_dict(progress=False, check_hash=True))
+
+
+class Required:
+    """Put before torchvision's objects in a pickle: reading it imports torchvision, as above."""
+
+    def __reduce__(self) -> tuple[Callable[[], "Required"], tuple[()]]:
+        return _required, ()
+
+
+def _required() -> Required:
+    _models()
+    return Required()
 
 
 @cache

@@ -6,6 +6,7 @@ next one checks and keeps. The same rows always share a batch and a file, so a s
 resumed equals one that was not, bit for bit.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from drmn.prefetch import Prefetch
 SHARD_BYTES = 128 << 20
 BATCH = 32  # images at once: more is no faster on a CPU
 Progress = Callable[[int, int], None]
-Levels = tuple[Float[np.ndarray, "n _ _ _"], ...]
+Levels = tuple[Float[np.ndarray, "_ _ _ _"], ...]  # the last batch has fewer images
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +57,9 @@ class Extraction:
                 processes; None: here, one after the other.
 
         Raises:
-            DataError: a picture cannot be used, or the disk is too small. Nothing is left.
-            OSError: writing failed. Complete files are kept for the next attempt.
+            DataError: a picture cannot be used. Nothing is left.
+            OSError: writing failed, or would for want of space. Complete files are kept for the
+                next attempt.
         """
         partial = folder.with_name(f"{folder.name}.partial")
         try:
@@ -140,7 +142,8 @@ class Extraction:
             for rows, pixels in Prefetch(batches, lambda rows: self._read(rows, threads)):
                 with torch.inference_mode():
                     levels = network(normalise(pixels.to(self.device)))
-                    yield rows, tuple(self._kept(rows, level) for level in levels)
+                    kept = tuple(self._kept(rows, level) for level in levels)
+                yield rows, kept  # outside: the mode would hold for the caller too
 
     def _read(self, rows: range, threads: ThreadPoolExecutor) -> UInt8[Tensor, "B S S 3"]:
         tails = [self.tails[row] for row in rows]
@@ -195,7 +198,6 @@ def _check_space(folder: Path, manifest: Manifest) -> None:
     needed = num_rows * value_bytes * sum(spec.num_values for spec in manifest.levels)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise DataError(
-            f"the features need {needed / 1e9:.1f} GB, but {folder.parent} has {free / 1e9:.1f} GB",
-            "free some space there, or give another cache folder",
+        raise OSError(
+            errno.ENOSPC, f"{needed / 1e9:.1f} GB are needed, but {free / 1e9:.1f} GB are free"
         )

@@ -30,6 +30,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from drmn import vision
 from drmn.config import BackboneConfig, BackboneTraining
 from drmn.errors import ConfigError
 from drmn.model.fusion import pool_down
@@ -118,6 +119,9 @@ class Backbone(nn.Module):
             part.eval()
         return self
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (vision.Required(), self.__dict__)
+
     def _run(
         self, stage: nn.Module, features: Float[Tensor, "B _ _ _"]
     ) -> Float[Tensor, "B _ _ _"]:
@@ -129,6 +133,12 @@ class Backbone(nn.Module):
                 block, features, use_reentrant=False, context_fn=lambda: _recomputation(stage)
             )
         return features
+
+
+def _unpickled(_required: vision.Required, state: dict[str, object]) -> Backbone:
+    backbone = Backbone.__new__(Backbone)
+    backbone.__dict__.update(state)
+    return backbone
 
 
 def build_backbone(config: BackboneConfig) -> Backbone:

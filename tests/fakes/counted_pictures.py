@@ -1,11 +1,14 @@
 """A process of its own that asks for features and writes down every picture it opens."""
 
+import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from PIL import Image
 
 from drmn.config import BackboneConfig
 from drmn.data.dataset import load_dataset
+from drmn.data.extraction import Extraction
 from drmn.data.features import ensure_features
 from drmn.data.images import ImageSource, images
 
@@ -30,3 +33,14 @@ def ask_for_features(data_root: Path, cache_root: Path, log: Path) -> None:
     pictures = Counted(images(dataset), log)
     backbone = BackboneConfig(name="resnet18")
     ensure_features(dataset, backbone, SIZE, cache_root, pictures=pictures)
+
+
+def extract_slowly(work: Extraction, folder: Path, paused: Event) -> None:
+    """Stop for good, and say so, once two of the files are written."""
+
+    def pause(done: int, total: int) -> None:
+        if done == total:
+            paused.set()
+            time.sleep(60)
+
+    work.run(folder / "store", pause)

@@ -1,6 +1,9 @@
 """Backbones against torchvision's own forward pass, and what training may touch."""
 
 import copy
+import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -153,3 +156,20 @@ def test_random_weights_are_always_the_same_and_draw_from_no_global_stream() -> 
         torch.equal(*pair)
         for pair in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     )
+
+
+_UNPICKLE = """
+import pickle, sys
+backbone = pickle.loads(sys.stdin.buffer.read())
+assert not backbone.stem.training and backbone.specs(64)[-1].channels == 512
+"""
+
+
+@pytest.mark.slow
+def test_a_backbone_can_be_sent_to_another_process(backbone: Backbone) -> None:
+    backbone.tune("none")
+    content = pickle.dumps(backbone)
+    subprocess.run([sys.executable, "-W", "error", "-c", _UNPICKLE], input=content, check=True)
+    copied = copy.deepcopy(backbone)
+    assert copied.stages[0] is not backbone.stages[0]
+    assert copied.train().stem.training is False
