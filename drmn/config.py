@@ -26,6 +26,9 @@ class DataConfig:
     dataset: str = "sprites"
     image_size: int = 448  # pixels; 224 is the cheap preset
 
+    def __post_init__(self) -> None:
+        check_at_least(self, "image_size", 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationConfig:
@@ -64,6 +67,10 @@ class FusionConfig:
     single_level: Literal["last", "second_last"] = "last"  # the stage used when not enabled
     norm_relu: bool = False  # BatchNorm and ReLU inside the projections
 
+    def __post_init__(self) -> None:
+        if self.channels is not None:
+            check_at_least(self, "channels", 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelAttentionConfig:
@@ -91,6 +98,11 @@ class SitConfig:
     def __post_init__(self) -> None:
         check_at_least(self, "heads", 1)
         check_between(self, "dropout", 0.0, 1.0, open_right=True)
+        check_at_least(self, "loss_weight", 0.0)
+        if self.attention_dropout is not None:
+            check_between(self, "attention_dropout", 0.0, 1.0, open_right=True)
+        if self.feedforward is not None:
+            check_at_least(self, "feedforward", 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +114,7 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         check_positive(self, "gamma")
+        check_positive(self, "prototype_init_std")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +173,8 @@ class OptimiserConfig:
     def __post_init__(self) -> None:
         check_positive(self, "lr")
         check_at_least(self, "weight_decay", 0.0)
+        check_between(self, "beta1", 0.0, 1.0, open_right=True)
+        check_between(self, "beta2", 0.0, 1.0, open_right=True)
         check_at_least(self, "halve_every_epochs", 1)
         check_at_least(self, "warmup_steps", 0)
         if self.clip_grad_norm is not None:
@@ -181,6 +196,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "classes_per_batch", "images_per_class"):
             check_at_least(self, name, 1)
+        check_at_least(self, "seed", 0)
         if self.steps_per_epoch is not None:
             check_at_least(self, "steps_per_epoch", 1)
 

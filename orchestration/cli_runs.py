@@ -1,5 +1,6 @@
 """``drmn runs``: sweeps of this machine, and how to go on with one."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,12 +28,18 @@ def list_runs() -> None:
     for column in ("sweep", "data set", "trials ended", "state"):
         table.add_column(column)
     for path in sorted((settings.home / "sweeps").glob(f"*/{REQUEST_FILE}")):
-        request, folder = load_request(path.parent), path.parent
-        ended = len(Ledger(folder / LEDGER_FILE).fates())
-        state = "done" if (folder / RESULT_FILE).exists() else "unfinished"
-        row = (request.name, request.config.data.dataset, f"{ended} of {request.num_trials}", state)
-        table.add_row(*row)
+        table.add_row(*_row(path.parent))
     Console().print(table)
+
+
+def _row(folder: Path) -> tuple[str, str, str, str]:
+    try:
+        request = load_request(folder)
+        ended = len(Ledger(folder / LEDGER_FILE).fates())
+    except DrmnError as error:
+        return folder.name, "", "", f"damaged: {error.message}"
+    state = "done" if (folder / RESULT_FILE).exists() else "unfinished"
+    return request.name, request.config.data.dataset, f"{ended} of {request.num_trials}", state
 
 
 @runs_app.command("show")

@@ -1,9 +1,11 @@
 """``drmn-sweep``: options to a request, the request to a sweep, its result to the terminal."""
 
 import datetime as dt
+import uuid
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 
@@ -73,8 +75,12 @@ def sweep(
         float, typer.Option(help="Threads of a trial.", rich_help_panel=_RESOURCES)
     ] = 1.0,
     gpus_per_trial: Annotated[
-        float, typer.Option(help="May be a fraction, such as 0.25.", rich_help_panel=_RESOURCES)
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            help="May be a fraction, such as 0.25; default: 1 where there is a GPU, else 0.",
+            rich_help_panel=_RESOURCES,
+        ),
+    ] = None,
     max_concurrent: Annotated[
         int | None,
         typer.Option(
@@ -98,13 +104,17 @@ def sweep(
     console = Console(soft_wrap=True)
     request = SweepRequest(
         name=name or f"{config.data.dataset}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}",
+        identity=uuid.uuid4().hex[:8],
         variant=variant_name,
         config=config,
         space=search_space(config.data.dataset),
         data_root=resolve_data_root(dataset, data_root, settings, console),
         num_trials=trials,
         max_concurrent=max_concurrent,
-        resources=Resources(cpus=cpus_per_trial, gpus=gpus_per_trial),
+        resources=Resources(
+            cpus=cpus_per_trial,
+            gpus=float(torch.cuda.is_available()) if gpus_per_trial is None else gpus_per_trial,
+        ),
         pruning=PruningRule(grace_period=grace_period, reduction_factor=reduction_factor),
         seed=seed,
     )

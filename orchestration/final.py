@@ -1,5 +1,6 @@
 """The winner's one training on all of trainval and its one evaluation on test."""
 
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import ray
 import torch
 
+from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
@@ -18,6 +20,8 @@ from orchestration.levels import open_levels
 from orchestration.request import Resources
 from orchestration.trainable import TrialContext
 
+SCORES_FILE = "scores.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinalResult:
@@ -26,6 +30,21 @@ class FinalResult:
     scores: dict[str, float]
     history: list[dict[str, float]]
     files: dict[str, bytes]
+
+    def save(self, folder: Path) -> None:
+        """Each file whole; ``scores.json`` last, so that its presence means all are there."""
+        for name, content in self.files.items():
+            with replacing(folder / name) as temporary:
+                temporary.write_bytes(content)
+        with replacing(folder / SCORES_FILE) as temporary:
+            temporary.write_text(json.dumps({"scores": self.scores, "history": self.history}))
+
+    @classmethod
+    def load(cls, folder: Path) -> "FinalResult":
+        """Inverse of :meth:`save`."""
+        content = json.loads((folder / SCORES_FILE).read_text())
+        files = {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name != SCORES_FILE}
+        return cls(scores=content["scores"], history=content["history"], files=files)
 
 
 def run_final(context: TrialContext, resources: Resources) -> FinalResult:
@@ -49,8 +68,7 @@ def _run(context: TrialContext) -> FinalResult:
     config = Config.from_flat(context.config)
     dataset = load_dataset(config.data.dataset, Path(context.data_root))
     source = open_levels(dataset, config, context.features)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = Trainer(config, test_split(dataset), source, device=device)
+    trainer = Trainer(config, test_split(dataset), source, device=context.device)
     history = [trainer.train_epoch(evaluate=False).metrics for _ in range(config.training.epochs)]
     logits = trainer.evaluate()
     with tempfile.TemporaryDirectory(prefix="drmn-final-") as name:

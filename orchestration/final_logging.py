@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drmn.config import Config
-from drmn.names import phased
+from drmn.names import GZSL_HARMONIC, LOSS_TOTAL, phased
 from orchestration.final import FinalResult
 from orchestration.tracking import Status, Tag, Tracker
 from orchestration.trial_logging import SweepRun
@@ -24,10 +24,12 @@ def log_final(
     run_tags = {**parent.tags, **tags, Tag.KIND: "final", Tag.CONFIG_HASH: config.hash()}
     run_id = tracker.open_run(f"{parent.sweep}/final", "final", run_tags, parent.run_id)
     tracker.log_params(run_id, config.flat())
-    for epoch, metrics in enumerate(final.history, start=1):
+    logged = tracker.last_step(run_id, LOSS_TOTAL)
+    for epoch, metrics in enumerate(final.history[logged:], start=logged + 1):
         tracker.log_metrics(run_id, metrics, epoch)
-    tracker.log_metrics(run_id, scores, config.training.epochs)
-    tracker.log_metrics(parent.run_id, scores, config.training.epochs)
+    for target in (run_id, parent.run_id):
+        if not tracker.last_step(target, phased("test", GZSL_HARMONIC)):
+            tracker.log_metrics(target, scores, config.training.epochs)
     _log_files(tracker, run_id, config, final)
     tracker.close_run(run_id, Status.FINISHED)
 

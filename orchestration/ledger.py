@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drmn.config_tree import Scalar
-from drmn.errors import DrmnError
+from drmn.errors import DataError, DrmnError
 from orchestration.events import Fate
 
 LEDGER_FILE = "ledger.jsonl"
@@ -133,4 +133,17 @@ class Ledger:
         if not self._file.exists():
             return []
         lines = self._file.read_text().split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # what follows the last "\n" was cut off
+        return [
+            self._parsed(number, line)  # what follows the last "\n" was cut off
+            for number, line in enumerate(lines[:-1], start=1)
+        ]
+
+    def _parsed(self, number: int, line: str) -> dict[str, Any]:
+        try:
+            entry: dict[str, Any] = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{self._file}: line {number} is damaged ({error})",
+                "remove that line: the epoch it held is trained again on resume",
+            ) from error
+        return entry

@@ -55,3 +55,8 @@ def open_levels(dataset: Dataset, config: Config, features: str | None) -> Level
 def node_cache() -> ShardCache:
     """Where this node keeps files of remote stores."""
     return ShardCache(read_settings().cache_root / "shards")
+
+
+def weights_hash(features: str) -> str:
+    """Of the backbone that computed the store at ``features``."""
+    return str(FeatureStore.open(Path(features)).manifest.settings["weights_hash"])

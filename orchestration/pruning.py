@@ -50,12 +50,11 @@ class SuccessiveHalving:
         """Record ``value`` where ``epoch`` is a rung; False if the trial is to be stopped."""
         if epoch >= self.max_epochs or trial in self.stopped:
             return False
-        if epoch not in self.milestones():
+        rung = self.rungs.setdefault(epoch, {}) if epoch in self.milestones() else None
+        if rung is None or trial in rung:
             return True
-        rung = self.rungs.setdefault(epoch, {})
-        others = [v for key, v in rung.items() if key != trial]
-        rung.setdefault(trial, value)
-        if others and rung[trial] < self._cutoff([*others, rung[trial]]):
+        rung[trial] = value
+        if value < self._cutoff(list(rung.values())):
             self.stopped[trial] = epoch
         return trial not in self.stopped
 

@@ -11,6 +11,12 @@ from orchestration.pruning import SuccessiveHalving
 from orchestration.search import running_trials, trial_label
 from orchestration.trial_logging import TrialLogger
 
+_FATES = {
+    TrialState.COMPLETE: Fate.COMPLETE,
+    TrialState.PRUNED: Fate.PRUNED,
+    TrialState.FAIL: Fate.FAILED,
+}
+
 
 def settle_study(
     study: optuna.Study, ledger: Ledger, rule: SuccessiveHalving, objective: str
@@ -20,6 +26,7 @@ def settle_study(
     A trial is decided if the ledger has its fate, if ASHA had stopped it, or if it had ended its
     last epoch. All others that the study holds for RUNNING are unfinished.
     """
+    _adopt_told_fates(study, ledger)
     histories = ledger.histories()
     unfinished = []
     for frozen in running_trials(study):
@@ -33,6 +40,17 @@ def settle_study(
         if history.fate is None:
             ledger.ended(name, fate, history.last_epoch, "")
     return unfinished
+
+
+def _adopt_told_fates(study: optuna.Study, ledger: Ledger) -> None:
+    """Write down what Optuna was told just before the driver died: Ray tells Optuna first."""
+    histories = ledger.histories()
+    for frozen in study.get_trials(deepcopy=False, states=tuple(_FATES)):
+        name = trial_label(frozen.number)
+        if name not in histories:
+            ledger.started(name, frozen.params)
+        if name not in histories or histories[name].fate is None:
+            ledger.ended(name, _FATES[frozen.state], frozen.last_step or 0, "")
 
 
 def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> None:

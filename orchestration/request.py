@@ -1,5 +1,6 @@
 """What a user asked a sweep for, validated before anything starts."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from drmn.config import Config
 from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from search_spaces.domain import SearchSpace
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class SweepRequest:
     """One sweep: what is searched, over which recipe, on which data, at what cost."""
 
     name: str
+    identity: str = ""
+    """Random, so that sweeps of one name on shared servers stay apart; "" is allowed."""
     variant: str
     config: Config
     space: SearchSpace
@@ -62,6 +67,11 @@ class SweepRequest:
     objective: str = OBJECTIVE
 
     def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"the sweep's name is {self.name!r}, but must be letters, digits, '.', '_', '-' "
+                "and '+', and begin with a letter or digit"
+            )
         if self.num_trials < 1:
             raise ConfigError(f"the value of `trials` is {self.num_trials!r}, but must be >= 1")
         epochs = self.config.training.epochs
@@ -70,6 +80,16 @@ class SweepRequest:
                 f"the value of `grace_period` is {self.pruning.grace_period}, but must be <= "
                 f"training.epochs, which is {epochs}"
             )
+
+    @property
+    def key(self) -> str:
+        """What the sweep is called on shared servers: study name, root of the trial keys."""
+        return f"{self.name}-{self.identity}" if self.identity else self.name
+
+    @property
+    def is_best_on_test(self) -> bool:
+        """Whether choices are made on test images: such results are labelled and kept apart."""
+        return self.config.validation.protocol == "best-on-test"
 
     @property
     def paper_values(self) -> dict[str, object]:

@@ -24,14 +24,10 @@ def save_request(request: SweepRequest, folder: Path) -> None:
     Raises:
         ConfigError: the sweep exists.
     """
-    path = folder / REQUEST_FILE
-    if path.exists():
-        raise ConfigError(
-            f"a sweep named {request.name!r} exists already in {folder}",
-            f"continue it with `drmn runs resume {request.name}`, or give another --name",
-        )
+    check_is_new(request.name, folder)
     content = {
         "name": request.name,
+        "identity": request.identity,
         "variant": request.variant,
         "config": request.config.flat(),
         "space": {path: _domain_to_json(domain) for path, domain in request.space.items()},
@@ -43,8 +39,21 @@ def save_request(request: SweepRequest, folder: Path) -> None:
         "seed": request.seed,
         "objective": request.objective,
     }
-    with replacing(path) as temporary:
+    with replacing(folder / REQUEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def check_is_new(name: str, folder: Path) -> None:
+    """Raise where a sweep of this name was begun before.
+
+    Raises:
+        ConfigError: the sweep exists.
+    """
+    if (folder / REQUEST_FILE).exists():
+        raise ConfigError(
+            f"a sweep named {name!r} exists already in {folder}",
+            f"continue it with `drmn runs resume {name}`, or give another --name",
+        )
 
 
 def load_request(folder: Path) -> SweepRequest:

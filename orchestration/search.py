@@ -12,11 +12,14 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
+from sqlalchemy.exc import SQLAlchemyError
 
+from drmn.errors import ConfigError
 from drmn.names import EPOCH
 from drmn.seeding import derive_seed
 from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
@@ -38,28 +41,29 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """The RDB at ``url``, or the journal file where there is no URL."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url:
-        return RDBStorage(url)
+        try:
+            return RDBStorage(url)
+        except (ImportError, SQLAlchemyError, StorageInternalError) as error:
+            raise ConfigError(
+                f"the study storage cannot be opened: {type(error).__name__}",
+                "check DRMN_STUDY_STORAGE, its server and that its driver is installed",
+            ) from error
     journal.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(journal)))
 
 
-def create_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
-    """A study that belongs to one sweep alone; its first trial tries the preset's own values.
-
-    Raises:
-        DuplicatedStudyError: there is a study of that name.
-    """
+def open_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
+    """The sweep's own study, begun or taken up; its first trial tries the preset's own values."""
     study = optuna.create_study(
-        study_name=request.name, storage=storage, direction="maximize", sampler=_sampler(request, 0)
+        study_name=request.key,
+        storage=storage,
+        direction="maximize",
+        sampler=_sampler(request, 0),
+        load_if_exists=True,
     )
-    if request.paper_values:
+    if request.paper_values and not study.get_trials(deepcopy=False):
         study.enqueue_trial(request.paper_values)
     return study
-
-
-def load_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
-    """The study of a sweep that was begun before."""
-    return optuna.load_study(study_name=request.name, storage=storage, sampler=_sampler(request, 0))
 
 
 def trial_label(number: int) -> str:

@@ -6,7 +6,6 @@ The ledger is written first and believed after a crash; Optuna's study and MLflo
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
 from rich.console import Console
 
 from drmn.errors import DrmnError
@@ -17,7 +16,7 @@ from orchestration.progress import TrialLines
 from orchestration.pruning import AshaScheduler, SuccessiveHalving
 from orchestration.reconcile import settle_runs, settle_study
 from orchestration.request import SweepRequest
-from orchestration.search import STUDY_FILE, create_study, load_study, open_storage
+from orchestration.search import STUDY_FILE, open_storage, open_study
 from orchestration.settings import Settings
 from orchestration.trainable import TrialContext
 from orchestration.trial_logging import TrialLogger
@@ -46,7 +45,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         SweepInterruptedError: trials are left; the sweep can be resumed.
     """
     ledger, attempt = parts.ledger, parts.ledger.begin_attempt()
-    study = _study(request, settings, parts.folder, is_new=attempt == 1)
+    study = open_study(request, open_storage(settings.study_storage, parts.folder / STUDY_FILE))
     scheduler = _scheduler(request, parts.folder)
     left = settle_study(study, ledger, scheduler.rule, request.objective)
     num_epochs = request.config.training.epochs
@@ -70,13 +69,6 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         events=TrialEvents(observers, num_epochs=num_epochs, known=known),
     )
     _check_complete(request, ledger)
-
-
-def _study(
-    request: SweepRequest, settings: Settings, folder: Path, *, is_new: bool
-) -> optuna.Study:
-    storage = open_storage(settings.study_storage, folder / STUDY_FILE)
-    return create_study(request, storage) if is_new else load_study(request, storage)
 
 
 def _scheduler(request: SweepRequest, folder: Path) -> AshaScheduler:

@@ -66,7 +66,12 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         data_root=Path(environ.get(DATA_ROOT, "data/xlsa17")).resolve(),
         tracking_uri=tracking_uri,
         artifact_root=environ.get(ARTIFACT_ROOT, f"file://{home}/artifacts" if embedded else None),
-        sweep_storage=environ.get(SWEEP_STORAGE, str(home / "ray")),
+        sweep_storage=_absolute(environ.get(SWEEP_STORAGE, str(home / "ray"))),
         study_storage=environ.get(STUDY_STORAGE),
         ray_address=environ.get(RAY_ADDRESS),
     )
+
+
+def _absolute(place: str) -> str:
+    """A URI as it is; a folder as an absolute path, as Tune wants it."""
+    return place if "://" in place else str(Path(place).resolve())

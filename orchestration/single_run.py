@@ -6,14 +6,15 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+from torch.multiprocessing.spawn import ProcessException
 
 from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
 from drmn.data.splits import Split, test_split, validation_split
-from drmn.distributed import ALONE, World, launch
-from drmn.errors import ConfigError
+from drmn.distributed import ALONE, World, check_divisible, launch
+from drmn.errors import ConfigError, DrmnError
 from drmn.metrics import score
 from drmn.names import LOSS_TOTAL, TIME_EPOCH_S
 from drmn.training import CPU, Trainer
@@ -46,10 +47,20 @@ def train_single(run: SingleRun) -> None:
             f"the value of `devices` is {run.num_devices}, but this machine has "
             f"{torch.cuda.device_count()} GPUs"
         )
+    config = Config.from_flat(run.config)
+    check_divisible(config.training.batch_size, World(size=run.num_devices))
     if run.num_devices == 1:
         _member(ALONE, torch.device("cuda") if on_gpus else CPU, run)
     else:
-        launch(run.num_devices, _member, run, device_type="cuda" if on_gpus else "cpu")
+        _launch(run, "cuda" if on_gpus else "cpu")
+
+
+def _launch(run: SingleRun, device_type: str) -> None:
+    try:
+        launch(run.num_devices, _member, run, device_type=device_type)
+    except ProcessException as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DrmnError(f"one of {run.num_devices} processes failed: {reason}") from error
 
 
 def _member(world: World, device: torch.device, run: SingleRun) -> None:

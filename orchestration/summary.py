@@ -27,11 +27,21 @@ NOTES = {
 }
 
 
+_LEAKED = (
+    "best-on-test: settings, epoch and beta were chosen on test images. These numbers are not "
+    "results and must not stand beside any."
+)
+
+
 def print_summary(result: SweepResult, settings: Settings, console: Console) -> None:
     """Best configuration, validation and test scores, and how to open the MLflow UI."""
     dataset = result.final_config.data.dataset
     console.print()
     console.print(Group(_configuration(result), _scores(result, dataset)))
+    if result.protocol == "best-on-test":
+        console.print(_LEAKED, style="bold red", highlight=False)
+    if result.tracking_trouble:
+        console.print(f"{result.tracking_trouble}; the files below are complete", style="red")
     console.print(_counts(result), highlight=False)
     if dataset in NOTES:
         console.print(NOTES[dataset], highlight=False)
@@ -56,7 +66,8 @@ def _configuration(result: SweepResult) -> Table:
 
 
 def _scores(result: SweepResult, dataset: str) -> Table:
-    table = Table(title="scores, per cent", box=box.SIMPLE_HEAD, title_justify="left")
+    label = "" if result.protocol == "validation" else f" ({result.protocol})"
+    table = Table(title=f"scores, per cent{label}", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("metric")
     for name in ("validation", "test"):
         table.add_column(name, justify="right")

@@ -30,6 +30,13 @@ class TrialContext:
     features: str | None
     """Folder of the feature store; None: levels are computed live."""
     num_threads: int
+    on_gpu: bool = False
+    """Whether the trial was given a GPU, or a share of one."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where a trial computes: never on a GPU it did not reserve."""
+        return torch.device("cuda" if self.on_gpu else "cpu")
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,8 @@ class DrmnTrainable(tune.Trainable):
 
     def _start(self, config: dict[str, Any]) -> None:
         recipe = Config.from_flat({**self._context.config, **config[OVERRIDES]})
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._trainer = Trainer(recipe, self._data.split, self._data.source, device=device)
+        split, source, device = self._data.split, self._data.source, self._context.device
+        self._trainer = Trainer(recipe, split, source, device=device)
         restore_newest(self._trainer, config[CHECKPOINTS])
 
 

@@ -74,6 +74,7 @@ def _search(
         data_root=str(sweep.data_root),
         features=features,
         num_threads=max(1, int(sweep.resources.cpus)),
+        on_gpu=sweep.resources.gpus > 0,
     )
     parts = SearchParts(folder=folder, ledger=ledger, context=context, logger=None)
     search(sweep, settings, console, parts)

@@ -46,6 +46,10 @@ def test_an_override_is_typed_by_its_field(text: str, expected: tuple[str, objec
         ({"optimiser.lr": 0.0}, "must be > 0"),
         ({"optimiser.clip_grad_norm": 0.0}, "must be > 0"),
         ({"training.steps_per_epoch": 0}, "must be >= 1"),
+        ({"model.fusion.channels": 0}, "must be >= 1"),
+        ({"model.sit.attention_dropout": 2.0}, r"must lie in \[0, 1\)"),
+        ({"model.sit.loss_weight": -1.0}, "must be >= 0"),
+        ({"data.image_size": -5}, "must be >= 1"),
         ({"training.augmentation": "flip"}, "cannot be augmented"),
     ],
 )

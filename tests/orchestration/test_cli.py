@@ -51,6 +51,9 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--backbone", "resnet19"], "'resnet18'"),
         (["--trials", "many"], "--trials"),
         (["--trails", "3"], "--trials"),
+        (["--name", "it's/mine"], "must be letters"),
+        (["--set", "optimiser.beta1=2"], "beta1"),
+        (["--set", "model.fusion.channels=0"], "channels"),
     ],
 )
 def test_a_mistake_gets_a_message_and_exit_code_2(

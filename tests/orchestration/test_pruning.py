@@ -95,3 +95,13 @@ def test_garbled_state_is_a_data_error_naming_the_file(tmp_path: Path, content: 
     state.write_text(content)
     with pytest.raises(DataError, match=r"asha\.json"):
         AshaScheduler(_rule(), "val/gzsl_harmonic", state)
+
+
+def test_replaying_a_report_changes_no_verdict() -> None:
+    rule = _rule()
+    assert rule.goes_on("a", 1, 0.3)
+    assert rule.goes_on("b", 1, 0.5)
+    assert rule.goes_on("a", 1, 0.3)
+    assert not rule.goes_on("c", 1, 0.1)
+    assert not rule.goes_on("c", 1, 0.1)
+    assert rule.stopped == {"c": 1}

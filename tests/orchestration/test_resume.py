@@ -91,7 +91,8 @@ def test_killed_and_resumed_loses_nothing_and_doubles_nothing(
 
 def _check_optuna(home: Path) -> None:
     storage = open_storage(None, home / "sweeps" / "s" / "study.journal")
-    study = optuna.load_study(study_name="s", storage=storage)
+    (name,) = optuna.get_all_study_names(storage)
+    study = optuna.load_study(study_name=name, storage=storage)
     assert len(study.trials) == 3
     assert all(trial.state.is_finished() for trial in study.trials)
     assert len({tuple(trial.params.items()) for trial in study.trials}) == 3
@@ -108,6 +109,6 @@ def _check_mlflow(home: Path) -> None:
     histories = Ledger(home / "sweeps" / "s" / LEDGER_FILE).histories()
     for run in runs:
         if run.data.tags[Tag.KIND] == "trial":
-            trial = run.data.tags[Tag.TRIAL_KEY].removeprefix("s/")
+            trial = run.data.tags[Tag.TRIAL_KEY].rpartition("/")[2]
             steps = [p.step for p in client.get_metric_history(run.info.run_id, LOSS_TOTAL)]
             assert steps == sorted(histories[trial].epochs)

@@ -16,10 +16,9 @@ from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.request import SweepRequest
 from orchestration.search import (
     OptunaSearcher,
-    create_study,
     distribution,
-    load_study,
     open_storage,
+    open_study,
 )
 from search_spaces.domain import Choice, LogUniform, Uniform
 
@@ -45,7 +44,7 @@ def storage(tmp_path: Path) -> BaseStorage:
 
 @pytest.fixture
 def study(storage: BaseStorage) -> optuna.Study:
-    return create_study(_request(), storage)
+    return open_study(_request(), storage)
 
 
 def _searcher(study: optuna.Study, num_trials: int = 3) -> OptunaSearcher:
@@ -103,19 +102,13 @@ def test_it_asks_exactly_as_many_trials_as_requested(study: optuna.Study) -> Non
     assert len({s[TRIAL] for s in suggestions[:3] if isinstance(s, dict)}) == 3
 
 
-@pytest.mark.usefixtures("study")
-def test_a_study_belongs_to_one_sweep(storage: BaseStorage) -> None:
-    with pytest.raises(optuna.exceptions.DuplicatedStudyError):
-        create_study(_request(), storage)
-
-
 def test_what_a_dead_driver_left_is_taken_up_first_with_its_checkpoints(
     study: optuna.Study, storage: BaseStorage
 ) -> None:
     first = _searcher(study)
     asked = [first.suggest(str(i)) for i in range(2)]
     first.on_trial_result("1", _result(1, 0.5))
-    again = load_study(_request(), storage)
+    again = open_study(_request(), storage)
     second = OptunaSearcher(again, _request(), {"0001": ["b", "a"], "0000": []})
     taken = [second.suggest(str(i)) for i in range(4)]
     assert taken[0] == asked[0]
@@ -130,7 +123,7 @@ def test_a_repeated_epoch_is_told_once(study: optuna.Study, storage: BaseStorage
     first = _searcher(study)
     first.suggest("a")
     first.on_trial_result("a", _result(1, 0.5))
-    second = OptunaSearcher(load_study(_request(), storage), _request(), {"0000": []})
+    second = OptunaSearcher(open_study(_request(), storage), _request(), {"0000": []})
     second.suggest("b")
     second.on_trial_result("b", _result(1, 0.5))
     second.on_trial_complete("b", _result(4, 0.75))
@@ -140,8 +133,8 @@ def test_a_repeated_epoch_is_told_once(study: optuna.Study, storage: BaseStorage
 def test_a_restart_draws_what_an_undisturbed_search_draws(
     study: optuna.Study, storage: BaseStorage, tmp_path: Path
 ) -> None:
-    undisturbed = _searcher(create_study(_request(), open_storage(None, tmp_path / "b.journal")))
+    undisturbed = _searcher(open_study(_request(), open_storage(None, tmp_path / "b.journal")))
     expected = [undisturbed.suggest(str(i)) for i in range(3)]
     first = [_searcher(study).suggest("0")]
-    rest = OptunaSearcher(load_study(_request(), storage), _request())
+    rest = OptunaSearcher(open_study(_request(), storage), _request())
     assert [*first, *(rest.suggest(str(i)) for i in (1, 2))] == expected
