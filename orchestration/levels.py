@@ -59,4 +59,4 @@ def node_cache() -> ShardCache:
 
 def weights_hash(features: str) -> str:
     """Of the backbone that computed the store at ``features``."""
-    return str(FeatureStore.open(Path(features)).manifest.settings["weights_hash"])
+    return str(FeatureStore.open(Path(features)).manifest.settings.get("weights_hash", GIVEN))
