@@ -83,7 +83,7 @@ def trial_memory(folder: Path, num_images: int) -> dict[str, float]:
     added = [json.loads(reader.communicate()[0]) for reader in readers]
     return {
         "store_mb": sum(file.stat().st_size for file in (folder / "shared").iterdir()) / 1e6,
-        "added_private_mb_max": max(each["private_mb"] for each in added),
+        "added_anonymous_mb_max": max(each["anonymous_mb"] for each in added),
         "added_rss_mb_max": max(each["rss_mb"] for each in added),
     }
 
@@ -101,11 +101,13 @@ def read_as_a_trial(store: Path) -> None:
 
 
 def _memory() -> dict[str, float]:
-    """Megabytes: this process's own, and all resident ones, shared pages of files included."""
+    """Megabytes: this process's own, and all resident ones.
+
+    The latter count the pages of mapped files, which all processes share and the kernel may drop.
+    """
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     kb = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    private = kb["Private_Dirty"] + kb["Private_Clean"]
-    return {"private_mb": private / 1024, "rss_mb": kb["Rss"] / 1024}
+    return {"anonymous_mb": kb["Anonymous"] / 1024, "rss_mb": kb["Rss"] / 1024}
 
 
 def timed(step: Callable[[], object]) -> float:
