@@ -135,18 +135,25 @@ def _small_study(folder: Path) -> list[str]:
     (folder / "small.yaml").write_text(STUDY)
     return [
         "--dataset", "mine", "--data-root", str(folder), "--study", str(folder / "small.yaml"),
-        "--seeds", "1", "--name", "small", *TINY,
+        "--seeds", "1", *TINY,
     ]  # fmt: skip
 
 
 @pytest.mark.timeout(60, func_only=True)
-def test_the_script_is_a_job_of_a_cluster(head: Head, tmp_path: Path) -> None:
-    arguments = _small_study(tmp_path)
-    done = _submit(head, "--working-dir", ".", "--", "orchestration/ablation.py", *arguments)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("script", ["--working-dir", ".", "--", "orchestration/ablation.py"]),
+        ("installed", ["--", "drmn", "ablate"]),
+    ],
+)
+def test_an_ablation_is_a_job_of_a_cluster(
+    head: Head, tmp_path: Path, name: str, form: list[str]
+) -> None:
+    done = _submit(head, *form, *_small_study(tmp_path), "--name", name)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 runs from 1 trainings, 0 of them done" in done.stdout
-    results = list((head.home / "studies/small/trainings").glob("*/result.json"))
-    assert len(results) == 1
+    assert len(list((head.home / "studies" / name / "trainings").glob("*/result.json"))) == 1
 
 
 @pytest.mark.timeout(60, func_only=True)
