@@ -127,7 +127,7 @@ def trade_off(cells: list[Cell]) -> Picture:
         axes.plot(100 * curve.unseen, 100 * curve.seen, color=shown["color"], lw=1.3)
         axes.plot(
             100 * cell.first.scores[GZSL_UNSEEN], 100 * cell.first.scores[GZSL_SEEN],
-            label=f"{cell.row} (AUSUC {area:.3f})", ls="", ms=7, mec="white", **shown,
+            label=f"{cell.row} (AUSUC {area:.3f})", ls="", ms=8, mec="white", mew=0.4, **shown,
         )  # fmt: skip
     axes.set_xlabel("unseen accuracy U, per cent")
     axes.set_ylabel("seen accuracy S, per cent")

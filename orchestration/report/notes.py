@@ -20,8 +20,8 @@ def reading_notes(results: Results, dataset: str) -> Iterator[str]:
     if config.backbone.train == "none":
         yield (
             "The backbone is frozen. The branches then share no trained weight, so the global "
-            "branch cannot change o: Acc of +global and +DAB+SIT may differ by chance alone, and "
-            "so may anything against λ_GC."
+            "branch cannot change o: +global has the very Acc of +DAB+SIT, and o does not depend "
+            "on λ_GC. The paper's gain from the global branch needs a tuned backbone."
         )
     counts = [len(cell.seeds) for cell in results.rows(dataset)]
     num_seeds = min(counts)
@@ -55,11 +55,12 @@ def _protocol(protocol: str, tune_each: int) -> str:
 
 def _verdicts(results: Results, dataset: str) -> Iterator[str]:
     compared = results.comparisons(dataset, GZSL_HARMONIC)
-    for verdict in ("helps", "harms", "no difference shown"):
+    words = {"helps": "helps", "harms": "harms", "not shown": "no difference is shown for"}
+    for verdict, word in words.items():
         parts = [
             f"{each.comparison.part} ({100 * each.test.difference.mean:+.1f})"
             for each in compared
             if each.verdict == verdict
         ]
         if parts:
-            yield f"By H, {verdict}: {', '.join(parts)}."
+            yield f"By H, {word}: {', '.join(parts)}."

@@ -29,11 +29,11 @@ _STYLE = """
 :root { --ink: #1a1a1a; --rule: #d0d0d0; --accent: #0072B2; }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: #fff;
-  max-width: 1220px; margin: 0 auto; padding: 1rem 1.2rem 4rem; overflow-wrap: anywhere; }
+  max-width: 1260px; margin: 0 auto; padding: 1rem 1.2rem 4rem; overflow-wrap: anywhere; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 2px solid var(--accent); }
 .scroll { overflow-x: auto; } .scroll:focus { outline: 2px solid var(--accent); }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--rule); text-align: right;
+th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--rule); text-align: right;
   white-space: nowrap; overflow-wrap: normal; }
 th:first-child, td:first-child { text-align: left; }
 caption { text-align: left; padding: .4rem 0; font-weight: 600; white-space: normal; }

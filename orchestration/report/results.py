@@ -86,9 +86,11 @@ class Compared:
     def verdict(self) -> str:
         """What the t interval of the difference says."""
         interval = self.test.difference
+        if self.test.num_seeds < 2:
+            return "one seed"
         if interval.low > 0:
             return "helps"
-        return "harms" if interval.high < 0 else "no difference shown"
+        return "harms" if interval.high < 0 else "not shown"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

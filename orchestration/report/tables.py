@@ -102,7 +102,7 @@ def _difference_row(each: Compared) -> list[str]:
     return [
         pair.part,
         f"{pair.without} → {pair.with_it}",
-        f"{100 * test.difference.mean:+.1f}",
+        _points(test.difference.mean),
         _limits(test.difference),
         _limits(each.bootstrap),
         f"{test.p_value:.3f}",
@@ -118,7 +118,13 @@ def _difference_row(each: Compared) -> list[str]:
 def _limits(interval: Interval) -> str:
     if math.isnan(interval.low):
         return "one seed"
-    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
+    return f"{_points(interval.low)} to {_points(interval.high)}"
+
+
+def _points(fraction: float) -> str:
+    """Signed, in per cent; what rounds to zero has no sign."""
+    text = f"{100 * fraction:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def _number(value: float) -> str:
