@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -89,12 +90,13 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token), DRMN_HOME=str(home),
     )  # fmt: skip
     port, dashboard = _free_port(), _free_port()
+    session = tempfile.mkdtemp(prefix="ray-")  # short: sockets lie in it
     process = subprocess.Popen(
         [
             str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
             f"--port={port}", "--include-dashboard=true", "--dashboard-host=127.0.0.1",
             f"--dashboard-port={dashboard}", "--num-cpus=2", "--disable-usage-stats",
-            f"--temp-dir={tempfile.mkdtemp(prefix='ray-')}",
+            f"--temp-dir={session}",
         ],
         cwd=root, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -105,6 +107,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         yield started
     finally:
         _stop(process)
+        shutil.rmtree(session, ignore_errors=True)
 
 
 def _stop(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
