@@ -19,7 +19,7 @@ def test_a_few_pictures_of_each_class_go_all_the_way(shared_data: Path, tmp_path
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=58,
+        timeout=140,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

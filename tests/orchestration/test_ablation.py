@@ -51,7 +51,7 @@ def _environ(**more: str) -> dict[str, str]:
 
 
 def _run(
-    *command: str, folder: Path, environ: dict[str, str], timeout_s: float = 55.0
+    *command: str, folder: Path, environ: dict[str, str], timeout_s: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
@@ -118,7 +118,7 @@ def _stop(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
             process.wait(grace_s)
 
 
-def _wait_for(head: Head, process: subprocess.Popen[bytes], timeout_s: float = 50.0) -> None:
+def _wait_for(head: Head, process: subprocess.Popen[bytes], timeout_s: float = 100.0) -> None:
     """Until a job runs: the dashboard answers before the agent that starts jobs is there."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and process.poll() is None:
@@ -142,7 +142,7 @@ def _small_study(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.timeout(60, func_only=True)
+@pytest.mark.timeout(150, func_only=True)
 @pytest.mark.parametrize(
     ("name", "form"),
     [
@@ -159,7 +159,7 @@ def test_an_ablation_is_a_job_of_a_cluster(
     assert len(list((head.home / "studies" / name / "trainings").glob("*/result.json"))) == 1
 
 
-@pytest.mark.timeout(60, func_only=True)
+@pytest.mark.timeout(150, func_only=True)
 def test_without_the_token_nothing_is_submitted(head: Head) -> None:
     done = _submit(
         head, "--", "orchestration/ablation.py", RAY_AUTH_MODE="disabled", RAY_AUTH_TOKEN_PATH=""
@@ -168,7 +168,7 @@ def test_without_the_token_nothing_is_submitted(head: Head) -> None:
     assert "token" in (done.stdout + done.stderr).lower()
 
 
-@pytest.mark.timeout(60, func_only=True)
+@pytest.mark.timeout(150, func_only=True)
 def test_the_literal_form_runs_the_script_which_asks_for_its_options(head: Head) -> None:
     """Ray takes options without ``--`` for its own; without any, the script itself answers."""
     done = _submit(head, "--working-dir", ".", "orchestration/ablation.py")
@@ -198,7 +198,7 @@ def _ablate_sprites(home: Path, num_seeds: int) -> str:
     return done.stdout
 
 
-@pytest.mark.timeout(60, func_only=True)
+@pytest.mark.timeout(150, func_only=True)
 def test_a_study_of_a_tuned_backbone_on_sprites(home: Path) -> None:
     """+ensemble is +global's logits: two trainings for three rows."""
     said = _ablate_sprites(home, num_seeds=1)

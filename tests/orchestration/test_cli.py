@@ -14,7 +14,7 @@ BIN = Path(sys.executable).parent
 
 
 def _run(
-    folder: Path, command: str, *arguments: str, timeout_s: float = 55.0
+    folder: Path, command: str, *arguments: str, timeout_s: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("DRMN_", "MLFLOW_"))}
     return subprocess.run(
