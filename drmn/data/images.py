@@ -8,6 +8,7 @@ import os
 import struct
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -58,7 +59,7 @@ class ImageSource(Protocol):
         ...
 
 
-class _IndexedImages:
+class _IndexedImages(ABC):
     """What folder and archive share: an index of tails, and errors that name file and row."""
 
     def __init__(self, location: Path, rows: Mapping[str, int], index: Mapping[str, str]) -> None:
@@ -86,8 +87,9 @@ class _IndexedImages:
                 "download that file again",
             ) from error
 
+    @abstractmethod
     def _read(self, path: str) -> bytes:
-        raise NotImplementedError
+        """The file's bytes."""
 
 
 class ImageFolder(_IndexedImages):

@@ -56,7 +56,9 @@ def test_a_failing_process_ends_the_others_and_is_reported():
 def test_two_processes_train_like_one(tmp_path, overrides):
     distributed_runs.run(ALONE, CPU, tmp_path, overrides)
     launch(2, distributed_runs.run, tmp_path, overrides)
-    one, first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("1-0", "2-0", "2-1"))
+    one, first, second = (
+        torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1-0", "2-0", "2-1")
+    )
     for epoch in range(2):
         assert first["losses"][epoch] == pytest.approx(one["losses"][epoch], rel=1e-9, abs=1e-9)
     for part in ("gradients", "weights"):
