@@ -6,6 +6,7 @@ The ledger is written first and believed after a crash; Optuna's study and MLflo
 from dataclasses import dataclass
 from pathlib import Path
 
+from ray import tune
 from rich.console import Console
 
 from drmn.errors import DrmnError
@@ -18,7 +19,7 @@ from orchestration.reconcile import settle_runs, settle_study
 from orchestration.request import SweepRequest
 from orchestration.search import STUDY_FILE, open_storage, open_study
 from orchestration.settings import Settings
-from orchestration.trainable import TrialContext
+from orchestration.trainable import DrmnTrainable, TrialContext
 from orchestration.trial_logging import TrialLogger
 from orchestration.trials import run_trials
 
@@ -36,6 +37,8 @@ class SearchParts:
     context: TrialContext
     logger: TrialLogger | None
     """Where trials go besides the ledger; None: nowhere."""
+    trainable: type[tune.Trainable] = DrmnTrainable
+    """What a trial runs: Tune's class API, with ``setup(config, context)``."""
 
 
 def search(request: SweepRequest, settings: Settings, console: Console, parts: SearchParts) -> None:
@@ -67,6 +70,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
             for name in left
         },
         events=TrialEvents(observers, num_epochs=num_epochs, known=known),
+        trainable=parts.trainable,
     )
     _check_complete(request, ledger)
 

@@ -26,11 +26,12 @@ def run_trials(
     scheduler: AshaScheduler,
     unfinished: Mapping[str, Sequence[str]],
     events: TrialEvents,
+    trainable: type[tune.Trainable] = DrmnTrainable,
 ) -> None:
     """Run them to their ends; ``events`` tells of each, nothing is returned."""
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(DrmnTrainable, context=context),
+            tune.with_parameters(trainable, context=context),
             {"cpu": request.resources.cpus, "gpu": request.resources.gpus},
         ),
         tune_config=tune.TuneConfig(
