@@ -61,17 +61,23 @@ ALONE = World()
 
 
 @contextmanager
-def joined(rank: int, size: int, init_method: str, device: torch.device) -> Iterator[World]:
+def joined(rank: int, size: int, meeting: Path, device: torch.device) -> Iterator[World]:
     """Membership of a group of ``size`` processes (NCCL on CUDA, else Gloo).
 
+    Members that end well leave together: Gloo reports a peer that hangs up while the last
+    exchange is still being read as a failure of that exchange.
+
     Args:
-        init_method: where they meet, ``file:///shared/path`` or ``tcp://host:port``.
+        meeting: a file, absent at first, that all of them can write.
     """
     backend = "nccl" if device.type == "cuda" else "gloo"
     wait = timedelta(seconds=TIMEOUT_S)
-    dist.init_process_group(backend, init_method, timeout=wait, rank=rank, world_size=size)
+    store = dist.FileStore(str(meeting))  # type: ignore[attr-defined]
+    dist.init_process_group(backend, store=store, timeout=wait, rank=rank, world_size=size)
     try:
         yield World(rank=rank, size=size)
+        store.set(f"done/{rank}", "")
+        store.wait([f"done/{member}" for member in range(size)], wait)
     finally:
         dist.destroy_process_group()
 
@@ -83,16 +89,14 @@ def launch(size: int, function: Callable[..., None], *args: Any, device_type: st
     stopped and its error is raised. ``function`` and ``args`` must be picklable.
     """
     with tempfile.TemporaryDirectory(prefix="drmn-processes-") as folder:
-        meeting = f"file://{Path(folder) / 'meeting'}"
-        spawn(  # type: ignore[no-untyped-call]
-            _run_member, (size, meeting, device_type, function, args), nprocs=size
-        )
+        arguments = (size, Path(folder) / "meeting", device_type, function, args)
+        spawn(_run_member, arguments, nprocs=size)  # type: ignore[no-untyped-call]
 
 
 def _run_member(
     rank: int,
     size: int,
-    meeting: str,
+    meeting: Path,
     device_type: str,
     function: Callable[..., None],
     args: tuple[Any, ...],

@@ -1,9 +1,12 @@
 """Two processes against one: the same losses, gradients, weights and scores."""
 
+import json
+
 import distributed_runs
 import pytest
 import torch
 from tiny_runs import ArraySource, tiny_config, tiny_split
+from torch.multiprocessing.spawn import spawn
 
 from drmn.distributed import ALONE, World, average_gradients, gather, launch
 from drmn.errors import ConfigError
@@ -41,6 +44,13 @@ def test_gathering_is_exact_forwards_and_backwards():
 def test_a_failing_process_ends_the_others_and_is_reported():
     with pytest.raises(Exception, match=r"process \d cannot"):
         launch(2, distributed_runs.fail)
+
+
+@pytest.mark.slow
+def test_no_process_leaves_before_all_have_ended(tmp_path):
+    spawn(distributed_runs.leave, (tmp_path,), nprocs=2)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first["ended"] < second["ended"] < first["left"]
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """What the processes of a distributed test do: importable by name in a new process."""
 
 import functools
+import json
+import time
 from pathlib import Path
 
 import torch
 from tiny_runs import ArraySource, tiny_config, tiny_split
 
-from drmn.distributed import World, gather, gather_rows
+from drmn.distributed import World, gather, gather_rows, joined
 from drmn.names import LOSS_TOTAL
 from drmn.training import Trainer
 
@@ -53,6 +55,16 @@ def compiled_equals_plain(world: World, device: torch.device) -> None:
         losses.append(torch.tensor([metrics[LOSS_TOTAL] for metrics in epochs]))
         assert set(trainer.state()["weights"]["model"]) == set(trainer.network.model.state_dict())
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-5)
+
+
+def leave(rank: int, folder: Path) -> None:
+    """The first process has nothing left to do after an exchange, the second works on."""
+    with joined(rank, 2, folder / "meeting", torch.device("cpu")) as world:
+        gather_rows(torch.ones(2, 1), 4, world)
+        if rank == 1:
+            time.sleep(0.5)
+        ended = time.monotonic()
+    (folder / f"{rank}.json").write_text(json.dumps({"ended": ended, "left": time.monotonic()}))
 
 
 def fail(world: World, _: torch.device) -> None:
