@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 from orchestration.events import Fate
 from orchestration.ledger import Ledger, TrialHistory
 from orchestration.pruning import SuccessiveHalving
-from orchestration.search import running_trials, trial_label
+from orchestration.searcher.study import running_trials, trial_label
 from orchestration.trial_logging import TrialLogger
 
 _FATES = {

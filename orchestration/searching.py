@@ -17,7 +17,8 @@ from orchestration.progress import TrialLines
 from orchestration.pruning import AshaScheduler, SuccessiveHalving
 from orchestration.reconcile import settle_runs, settle_study
 from orchestration.request import SweepRequest
-from orchestration.search import STUDY_FILE, open_storage, open_study
+from orchestration.searcher.storage import STUDY_FILE, open_storage
+from orchestration.searcher.study import open_study
 from orchestration.settings import Settings
 from orchestration.trainable import DrmnTrainable, TrialContext
 from orchestration.trial_logging import TrialLogger

@@ -11,7 +11,7 @@ from orchestration.cluster import default_concurrency
 from orchestration.events import TrialEvents, trial_name
 from orchestration.pruning import AshaScheduler
 from orchestration.request import SweepRequest
-from orchestration.search import OptunaSearcher
+from orchestration.searcher.asking import OptunaSearcher
 from orchestration.settings import Settings
 from orchestration.trainable import DrmnTrainable, TrialContext
 

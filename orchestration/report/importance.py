@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from drmn.names import OBJECTIVE
 from orchestration.report.drawing import OKABE_ITO, Picture, grid
 from orchestration.report.results import Results
-from orchestration.search import STUDY_FILE, open_storage
+from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.settings import Settings
 
 _FEWEST_TRIALS = 4

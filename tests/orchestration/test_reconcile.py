@@ -15,7 +15,9 @@ from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.pruning import SuccessiveHalving
 from orchestration.reconcile import settle_study
 from orchestration.request import SweepRequest
-from orchestration.search import OptunaSearcher, open_storage, open_study
+from orchestration.searcher.asking import OptunaSearcher
+from orchestration.searcher.storage import open_storage
+from orchestration.searcher.study import open_study
 from search_spaces.registry import search_space
 
 EPOCHS = 4

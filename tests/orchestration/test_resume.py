@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 
 from drmn.names import LOSS_TOTAL
 from orchestration.ledger import LEDGER_FILE, Ledger
-from orchestration.search import open_storage
+from orchestration.searcher.storage import open_storage
 from orchestration.tracking import Tag
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

@@ -7,73 +7,17 @@ taken up again rather than asked again.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
-from sqlalchemy.exc import SQLAlchemyError
 
-from drmn.errors import ConfigError
 from drmn.names import EPOCH
-from drmn.seeding import derive_seed
 from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.request import SweepRequest
-from search_spaces.domain import Choice, Domain, LogUniform
-
-STUDY_FILE = "study.journal"
-"""Name of the Optuna journal in a sweep's folder."""
-
-
-def distribution(domain: Domain) -> BaseDistribution:
-    """Optuna's word for a domain."""
-    if isinstance(domain, Choice):
-        return CategoricalDistribution(domain.options)
-    return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
-
-
-def open_storage(url: str | None, journal: Path) -> BaseStorage:
-    """The RDB at ``url``, or the journal file where there is no URL."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if url:
-        try:
-            return RDBStorage(url)
-        except (ImportError, SQLAlchemyError, StorageInternalError) as error:
-            raise ConfigError(
-                f"the study storage cannot be opened: {type(error).__name__}",
-                "check DRMN_STUDY_STORAGE, its server and that its driver is installed",
-            ) from error
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(journal)))
-
-
-def open_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
-    """The sweep's own study, begun or taken up; its first trial tries the preset's own values."""
-    study = optuna.create_study(
-        study_name=request.key,
-        storage=storage,
-        direction="maximize",
-        sampler=_sampler(request, 0),
-        load_if_exists=True,
-    )
-    if request.paper_values and not study.get_trials(deepcopy=False):
-        study.enqueue_trial(request.paper_values)
-    return study
-
-
-def trial_label(number: int) -> str:
-    """The sweep's name of Optuna's trial ``number``: sorts as text."""
-    return f"{number:04d}"
-
-
-def running_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """What no driver has told the end of."""
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+from orchestration.searcher.samplers import distribution, sampler
+from orchestration.searcher.study import trial_label
 
 
 class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
@@ -154,7 +98,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     def _asked(self) -> optuna.Trial:
         """A new trial; what is drawn depends on its number and the history, not on restarts."""
         number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = _sampler(self._request, number)
+        self._study.sampler = sampler(self._request, number)
         return self._study.ask(self._distributions)
 
     def _taken_up(self, name: str) -> optuna.Trial:
@@ -165,17 +109,3 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         trials = self._study.get_trials(deepcopy=False)
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
         return len(trials) >= self._request.num_trials and not waiting
-
-
-def _sampler(request: SweepRequest, number: int) -> optuna.samplers.BaseSampler:
-    """TPE, aware of trials that still run, which samples at random first.
-
-    The random phase is a quarter of the trials, from 4 to TPE's usual 10. A sampler is made anew
-    for each trial, seeded by the trial's number: a resumed sweep does not repeat its draws.
-    """
-    return optuna.samplers.TPESampler(
-        seed=derive_seed(request.seed, "suggestion", number) % 2**32,
-        multivariate=True,
-        constant_liar=True,
-        n_startup_trials=min(10, max(4, request.num_trials // 4)),
-    )

@@ -14,12 +14,10 @@ from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
 from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.request import SweepRequest
-from orchestration.search import (
-    OptunaSearcher,
-    distribution,
-    open_storage,
-    open_study,
-)
+from orchestration.searcher.asking import OptunaSearcher
+from orchestration.searcher.samplers import distribution
+from orchestration.searcher.storage import open_storage
+from orchestration.searcher.study import open_study
 from search_spaces.domain import Choice, LogUniform, Uniform
 
 PAPER = {"loss.lambda_sc": 0.2, "inference.beta": 0.3}

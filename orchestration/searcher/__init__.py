@@ -1,0 +1,1 @@
+"""Optuna behind Ray Tune: storage, study, samplers, and what asks and tells."""

@@ -1,0 +1,29 @@
+"""Where Optuna keeps a sweep's study: an RDB, or a journal file beside the sweep."""
+
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import SQLAlchemyError
+
+from drmn.errors import ConfigError
+
+STUDY_FILE = "study.journal"
+"""Name of the Optuna journal in a sweep's folder."""
+
+
+def open_storage(url: str | None, journal: Path) -> BaseStorage:
+    """The RDB at ``url``, or the journal file where there is no URL."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if url:
+        try:
+            return RDBStorage(url)
+        except (ImportError, SQLAlchemyError, StorageInternalError) as error:
+            raise ConfigError(
+                f"the study storage cannot be opened: {type(error).__name__}",
+                "check DRMN_STUDY_STORAGE, its server and that its driver is installed",
+            ) from error
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(journal)))
