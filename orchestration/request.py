@@ -65,6 +65,12 @@ class SweepRequest:
     pruning: PruningRule = PruningRule()
     seed: int = 0
     objective: str = OBJECTIVE
+    final_seeds: int = 5
+    """How many times the winner is trained on trainval, each time evaluated on test once."""
+    paper_final: bool = True
+    """Whether the preset's own values get the same final runs, to stand beside the winner's."""
+    measure_gpus: bool = False
+    """Whether ``resources.gpus`` comes from a calibration before the first trial."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -74,6 +80,10 @@ class SweepRequest:
             )
         if self.num_trials < 1:
             raise ConfigError(f"the value of `trials` is {self.num_trials!r}, but must be >= 1")
+        if self.final_seeds < 1:
+            raise ConfigError(
+                f"the value of `final_seeds` is {self.final_seeds!r}, but must be >= 1"
+            )
         epochs = self.config.training.epochs
         if self.pruning.grace_period > epochs:
             raise ConfigError(

@@ -38,6 +38,9 @@ def save_request(request: SweepRequest, folder: Path) -> None:
         "pruning": asdict(request.pruning),
         "seed": request.seed,
         "objective": request.objective,
+        "final_seeds": request.final_seeds,
+        "paper_final": request.paper_final,
+        "measure_gpus": request.measure_gpus,
     }
     with replacing(folder / REQUEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -8,6 +8,7 @@ import pytest
 from drmn.errors import ConfigError
 from drmn.presets import sprites
 from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.request_file import load_request, save_request
 from search_spaces.domain import Uniform
 from search_spaces.registry import search_space
 
@@ -27,6 +28,7 @@ def _request(**changes: Any) -> SweepRequest:
     ("changes", "message"),
     [
         ({"num_trials": 0}, "`trials` is 0, but must be >= 1"),
+        ({"final_seeds": 0}, "`final_seeds` is 0, but must be >= 1"),
         ({"pruning": {"grace_period": 99}}, "`grace_period` is 99, but must be <= training.epochs"),
         ({"pruning": {"reduction_factor": 1}}, "`reduction_factor` is 1, but must be >= 2"),
         ({"resources": {"cpus": 0.0}}, "`cpus` per trial is 0.0, but must be > 0"),
@@ -45,3 +47,11 @@ def test_the_papers_values_are_those_of_the_preset_inside_the_space() -> None:
     assert request.paper_values == {}
     flat = sprites().flat()
     assert _request().paper_values == {path: flat[path] for path in search_space("sprites")}
+
+
+def test_a_request_comes_back_from_its_file(tmp_path: Path) -> None:
+    request = _request(
+        data_root=tmp_path, final_seeds=3, paper_final=False, measure_gpus=True, identity="ab"
+    )
+    save_request(request, tmp_path)
+    assert load_request(tmp_path) == request
