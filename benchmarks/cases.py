@@ -6,12 +6,13 @@ import literal
 import torch
 from torch import Tensor
 
-from drmn.config import ChannelAttentionConfig, Config, SitConfig
+from drmn.config import Config
 from drmn.model.attention import ChannelAttention, SpatialAttention, dual_attention
 from drmn.model.classifier import AttributeClassifier
 from drmn.model.levels import LevelSpec
 from drmn.model.network import DRMN
 from drmn.model.transformer import SemanticInteractionTransformer
+from drmn.model_config import ChannelAttentionConfig, SitConfig
 
 BATCH = 32
 CHANNELS = 1024

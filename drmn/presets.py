@@ -10,14 +10,12 @@ from drmn.config import (
     BackboneConfig,
     Config,
     DataConfig,
-    FusionConfig,
     InferenceConfig,
     LossConfig,
-    ModelConfig,
-    SitConfig,
     TrainingConfig,
     ValidationConfig,
 )
+from drmn.model_config import FusionConfig, ModelConfig, SitConfig
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC, GZSL_SEEN, GZSL_UNSEEN
 
 

@@ -22,12 +22,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from drmn.config import ChannelAttentionConfig, Norm
 from drmn.errors import ConfigError
 from drmn.model.classifier import attribute_scores
 from drmn.model.precision import at_least_float32
 from drmn.model.products import eagerly_on_cpu, linear
 from drmn.model.streamed_dab import streamed_dual_attention
+from drmn.model_config import ChannelAttentionConfig, Norm
 
 
 class SpatialAttention(nn.Module):

@@ -5,10 +5,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from drmn.config import GlobalBranchConfig
 from drmn.errors import ConfigError
 from drmn.model.precision import at_least_float32
 from drmn.model.products import linear
+from drmn.model_config import GlobalBranchConfig
 
 
 class AttributeClassifier(nn.Module):

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from drmn.config import FusionConfig
 from drmn.errors import ConfigError
 from drmn.model.levels import LevelSpec
 from drmn.model.products import Linear
+from drmn.model_config import FusionConfig
 
 
 def pool_down(level: Float[Tensor, "B H W C"], height: int, width: int) -> Float[Tensor, "B h w C"]:

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from drmn.config import ModelConfig
 from drmn.model.attention import (
     ChannelAttention,
     Gates,
@@ -32,6 +31,7 @@ from drmn.model.fusion import build_fusion
 from drmn.model.levels import LevelSpec
 from drmn.model.standardise import LevelStandardisation
 from drmn.model.transformer import SemanticInteractionTransformer
+from drmn.model_config import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

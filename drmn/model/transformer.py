@@ -3,11 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from drmn.config import SitConfig
 from drmn.errors import ConfigError
 from drmn.model.dropout import dropout
 from drmn.model.products import Linear
 from drmn.model.streamed_attention import attention
+from drmn.model_config import SitConfig
 
 MAX_HEAD_CHANNELS = 256
 """Fused attention kernels on CUDA stop here; beyond it the N*N map would be stored."""

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from drmn.config import ChannelAttentionConfig
 from drmn.errors import ConfigError
 from drmn.model import attention
 from drmn.model.attention import (
@@ -20,6 +19,7 @@ from drmn.model.attention import (
     spatial_attention,
 )
 from drmn.model.classifier import AttributeClassifier
+from drmn.model_config import ChannelAttentionConfig
 
 few = settings(max_examples=8, deadline=None)
 sizes = st.tuples(*(st.integers(1, n) for n in (3, 5, 6, 3)), st.integers(0, 2**31))

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from drmn.config import GlobalBranchConfig
 from drmn.errors import ConfigError
 from drmn.model.classifier import (
     AttributeClassifier,
@@ -15,6 +14,7 @@ from drmn.model.classifier import (
     attribute_scores,
     hyperspherical_logits,
 )
+from drmn.model_config import GlobalBranchConfig
 
 few = settings(max_examples=8, deadline=None)
 sizes = st.tuples(*(st.integers(1, n) for n in (3, 5, 6)), st.integers(0, 2**31))

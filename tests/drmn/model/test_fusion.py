@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from drmn.config import FusionConfig
 from drmn.errors import ConfigError
 from drmn.model.fusion import build_fusion, interpolate_up, pool_down
 from drmn.model.levels import LevelSpec
+from drmn.model_config import FusionConfig
 
 few = settings(max_examples=6, deadline=None)
 SPECS = (LevelSpec(2, 12, 12), LevelSpec(3, 6, 6), LevelSpec(4, 3, 3), LevelSpec(5, 2, 2))

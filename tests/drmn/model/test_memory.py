@@ -4,9 +4,9 @@ from contextlib import contextmanager
 
 import torch
 
-from drmn.config import ChannelAttentionConfig
 from drmn.model.attention import ChannelAttention, dual_attention
 from drmn.model.streamed_attention import seeded_attention
+from drmn.model_config import ChannelAttentionConfig
 
 
 @contextmanager

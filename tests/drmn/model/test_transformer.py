@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from drmn.config import SitConfig
 from drmn.errors import ConfigError
 from drmn.model import streamed_attention
 from drmn.model.streamed_attention import attention, attention_mask, seeded_attention
 from drmn.model.transformer import SemanticInteractionTransformer
+from drmn.model_config import SitConfig
 
 few = settings(max_examples=6, deadline=None)
 
