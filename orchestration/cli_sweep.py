@@ -13,7 +13,7 @@ from drmn.config_tree import Scalar
 from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
 from orchestration.recipe import recipe
-from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.request import Pruner, PruningRule, Resources, SweepRequest
 from orchestration.settings import read_settings
 from orchestration.summary import print_summary
 from orchestration.sweep import run_sweep
@@ -54,12 +54,20 @@ def sweep(
         str,
         typer.Option("--variant", help="A row of Table 2 or 3.", rich_help_panel=_SEARCH),
     ] = ENSEMBLE.name,
+    pruner: Annotated[
+        Pruner, typer.Option(help="What stops bad trials early.", rich_help_panel=_SEARCH)
+    ] = Pruner.ASHA,
     grace_period: Annotated[
-        int, typer.Option(help="Epochs before ASHA may prune.", rich_help_panel=_SEARCH)
+        int, typer.Option(help="Epochs before a trial may be pruned.", rich_help_panel=_SEARCH)
     ] = 2,
     reduction_factor: Annotated[
-        int, typer.Option(help="ASHA keeps one in this many.", rich_help_panel=_SEARCH)
+        int,
+        typer.Option(help="ASHA and Hyperband keep one in this many.", rich_help_panel=_SEARCH),
     ] = 2,
+    min_samples: Annotated[
+        int,
+        typer.Option(help="Rivals that median stopping waits for.", rich_help_panel=_SEARCH),
+    ] = 3,
     fold: Annotated[int, typer.Option(min=0, help="Validation fold.", rich_help_panel=_SEARCH)] = 0,
     seed: Annotated[int, typer.Option(help="Of search and training.", rich_help_panel=_SEARCH)] = 0,
     overrides: Annotated[
@@ -115,7 +123,12 @@ def sweep(
             cpus=cpus_per_trial,
             gpus=float(torch.cuda.is_available()) if gpus_per_trial is None else gpus_per_trial,
         ),
-        pruning=PruningRule(grace_period=grace_period, reduction_factor=reduction_factor),
+        pruning=PruningRule(
+            pruner=pruner,
+            grace_period=grace_period,
+            reduction_factor=reduction_factor,
+            min_samples=min_samples,
+        ),
         seed=seed,
     )
     print_summary(run_sweep(request, settings, console), settings, console)

@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from orchestration.events import Fate
 from orchestration.ledger import Ledger, TrialHistory
-from orchestration.pruning import SuccessiveHalving
+from orchestration.pruning.rule import Rule
 from orchestration.searcher.study import running_trials, trial_label
 from orchestration.trial_logging import TrialLogger
 
@@ -18,13 +18,11 @@ _FATES = {
 }
 
 
-def settle_study(
-    study: optuna.Study, ledger: Ledger, rule: SuccessiveHalving, objective: str
-) -> list[str]:
+def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str) -> list[str]:
     """Tell the study the fates that were decided but not told; return the unfinished trials.
 
-    A trial is decided if the ledger has its fate, if ASHA had stopped it, or if it had ended its
-    last epoch. All others that the study holds for RUNNING are unfinished.
+    A trial is decided if the ledger has its fate, if the pruner had stopped it, or if it had ended
+    its last epoch. All others that the study holds for RUNNING are unfinished.
     """
     _adopt_told_fates(study, ledger)
     histories = ledger.histories()
@@ -63,7 +61,7 @@ def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> N
             logger.ended(trial, history.fate, history.last_epoch, "")
 
 
-def _decided(name: str, history: TrialHistory | None, rule: SuccessiveHalving) -> Fate | None:
+def _decided(name: str, history: TrialHistory | None, rule: Rule) -> Fate | None:
     if history is None:
         return None
     if history.fate is not None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from drmn.config import Config
@@ -34,18 +35,42 @@ class Resources:
             )
 
 
+class Pruner(StrEnum):
+    """What stops trials early; see :mod:`orchestration.pruning`."""
+
+    ASHA = "asha"
+    HYPERBAND = "hyperband"
+    MEDIAN = "median"
+    NONE = "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PruningRule:
-    """ASHA's settings; epochs are the trainer's own."""
+    """A pruner's settings; epochs are the trainer's own.
 
+    ``reduction_factor`` is of ASHA and Hyperband, ``min_samples`` of median stopping.
+    """
+
+    pruner: Pruner = Pruner.ASHA
     grace_period: int = 2
     reduction_factor: int = 2
+    min_samples: int = 3
 
     def __post_init__(self) -> None:
-        for name, low in (("grace_period", 1), ("reduction_factor", 2)):
+        object.__setattr__(self, "pruner", _pruner(self.pruner))
+        for name, low in (("grace_period", 1), ("reduction_factor", 2), ("min_samples", 1)):
             value = getattr(self, name)
             if value < low:
                 raise ConfigError(f"the value of `{name}` is {value!r}, but must be >= {low}")
+
+
+def _pruner(name: str) -> Pruner:
+    try:
+        return Pruner(name)
+    except ValueError as error:
+        raise ConfigError(
+            f"the value of `pruner` is {name!r}, but must be one of {', '.join(Pruner)}"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +110,7 @@ class SweepRequest:
                 f"the value of `final_seeds` is {self.final_seeds!r}, but must be >= 1"
             )
         epochs = self.config.training.epochs
-        if self.pruning.grace_period > epochs:
+        if self.pruning.pruner is not Pruner.NONE and self.pruning.grace_period > epochs:
             raise ConfigError(
                 f"the value of `grace_period` is {self.pruning.grace_period}, but must be <= "
                 f"training.epochs, which is {epochs}"

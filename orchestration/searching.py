@@ -14,7 +14,9 @@ from orchestration.checkpoints import list_checkpoints
 from orchestration.events import TrialEvents, TrialObserver
 from orchestration.ledger import Ledger
 from orchestration.progress import TrialLines
-from orchestration.pruning import AshaScheduler, SuccessiveHalving
+from orchestration.pruning.choice import build_rule
+from orchestration.pruning.journal import JOURNAL_FILE, Journal
+from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.reconcile import settle_runs, settle_study
 from orchestration.request import SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
@@ -50,9 +52,9 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
     """
     ledger, attempt = parts.ledger, parts.ledger.begin_attempt()
     study = open_study(request, open_storage(settings.study_storage, parts.folder / STUDY_FILE))
-    scheduler = _scheduler(request, parts.folder)
-    left = settle_study(study, ledger, scheduler.rule, request.objective)
     num_epochs = request.config.training.epochs
+    journal = Journal(build_rule(request.pruning, num_epochs), parts.folder / JOURNAL_FILE)
+    left = settle_study(study, ledger, journal.rule, request.objective)
     histories = ledger.histories()
     observers: list[TrialObserver] = [ledger, TrialLines(console, request.objective, num_epochs)]
     if parts.logger is not None:
@@ -65,7 +67,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         parts.context,
         attempt=attempt,
         study=study,
-        scheduler=scheduler,
+        scheduler=RuleScheduler(journal, request.objective),
         unfinished={
             name: list_checkpoints(settings.sweep_storage, request.name, attempt - 1, name)
             for name in left
@@ -74,15 +76,6 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         trainable=parts.trainable,
     )
     _check_complete(request, ledger)
-
-
-def _scheduler(request: SweepRequest, folder: Path) -> AshaScheduler:
-    rule = SuccessiveHalving(
-        grace_period=request.pruning.grace_period,
-        reduction_factor=request.pruning.reduction_factor,
-        max_epochs=request.config.training.epochs,
-    )
-    return AshaScheduler(rule, request.objective, folder / "asha.json")
 
 
 def _check_complete(request: SweepRequest, ledger: Ledger) -> None:

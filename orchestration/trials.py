@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial
 from orchestration.checkpoints import TRIAL_FOLDER, attempt_name
 from orchestration.cluster import default_concurrency
 from orchestration.events import TrialEvents, trial_name
-from orchestration.pruning import AshaScheduler
+from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.request import SweepRequest
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.settings import Settings
@@ -23,7 +23,7 @@ def run_trials(
     *,
     attempt: int,
     study: optuna.Study,
-    scheduler: AshaScheduler,
+    scheduler: RuleScheduler,
     unfinished: Mapping[str, Sequence[str]],
     events: TrialEvents,
     trainable: type[tune.Trainable] = DrmnTrainable,

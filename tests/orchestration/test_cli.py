@@ -74,6 +74,7 @@ def test_the_options_are_pinned(tmp_path: Path) -> None:
     assert options >= {
         "--dataset", "--data-root", "--backbone", "--weights", "--image-size", "--trials",
         "--epochs", "--variant", "--grace-period", "--reduction-factor", "--fold", "--seed",
+        "--pruner", "--min-samples",
         "--set", "--name", "--cpus-per-trial", "--gpus-per-trial", "--max-concurrent",
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
 from orchestration.events import Fate
 from orchestration.ledger import LEDGER_FILE, Ledger
-from orchestration.pruning import SuccessiveHalving
+from orchestration.pruning.halving import SuccessiveHalving
 from orchestration.reconcile import settle_study
 from orchestration.request import SweepRequest
 from orchestration.searcher.asking import OptunaSearcher

@@ -1,0 +1,28 @@
+"""From a request's settings to the rule they name."""
+
+from orchestration.pruning.halving import Hyperband, SuccessiveHalving
+from orchestration.pruning.median import MedianStopping
+from orchestration.pruning.rule import NoPruning, Rule
+from orchestration.request import Pruner, PruningRule
+
+
+def build_rule(settings: PruningRule, max_epochs: int) -> Rule:
+    """The rule, knowing of no trial yet."""
+    grace_period, reduction_factor = settings.grace_period, settings.reduction_factor
+    match settings.pruner:
+        case Pruner.ASHA:
+            return SuccessiveHalving(
+                grace_period=grace_period, reduction_factor=reduction_factor, max_epochs=max_epochs
+            )
+        case Pruner.HYPERBAND:
+            return Hyperband(
+                grace_period=grace_period, reduction_factor=reduction_factor, max_epochs=max_epochs
+            )
+        case Pruner.MEDIAN:
+            return MedianStopping(
+                grace_period=grace_period,
+                min_samples=settings.min_samples,
+                max_epochs=max_epochs,
+            )
+        case Pruner.NONE:
+            return NoPruning(max_epochs=max_epochs)
