@@ -34,7 +34,7 @@ _SERIAL_SIZE = 1 << 15  # torch hands larger element-wise work to its pool of th
 
 _log = logging.getLogger("drmn")
 
-FlatLevel = Float[np.ndarray, "n _"]
+FlatLevel = Float[np.ndarray, "_ _"]
 """One level of a file's n images, a row each."""
 
 
@@ -105,7 +105,7 @@ class FeatureStore:
 
     def _gathered(
         self, places: list[tuple[list[FlatLevel], int]], index: int
-    ) -> Float[Tensor, " n"]:
+    ) -> Float[Tensor, " values"]:
         """Values ``[B * H_l * W_l * C_l]`` of one level, of the type they are kept in."""
         num_values = len(places) * self.specs[index].num_values
         values = np.empty(num_values, np.dtype(self.manifest.dtype))
