@@ -7,6 +7,7 @@ resumed equals one that was not, bit for bit.
 """
 
 import errno
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from drmn.data.manifest import Manifest, Shard, check_contents, describe_shard, 
 from drmn.data.transforms import normalise, read_pixels
 from drmn.errors import DataError
 from drmn.model.backbone import Backbone
+from drmn.model.folding import folded
 from drmn.prefetch import Prefetch
 
 SHARD_BYTES = 128 << 20
@@ -137,7 +139,7 @@ class Extraction:
         stop = len(self.tails) if stop_row is None else stop_row
         starts = range(first_row, stop, BATCH)
         batches = [range(start, min(start + BATCH, stop)) for start in starts]
-        network = self.backbone.to(self.device).eval()
+        network = folded(self.backbone).to(self.device, memory_format=torch.channels_last)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             for rows, pixels in Prefetch(batches, lambda rows: self._read(rows, threads)):
                 with torch.inference_mode():
@@ -153,8 +155,8 @@ class Extraction:
 
     def _kept(self, rows: range, level: Tensor) -> Float[np.ndarray, "B _ _ _"]:
         kept = level.to(getattr(torch, self.dtype))
-        bad = ~torch.isfinite(kept).flatten(1).all(1)
-        if bad.any():
+        if not all(map(math.isfinite, kept.aminmax())):
+            bad = ~torch.isfinite(kept).flatten(1).all(1)
             row = rows[int(bad.nonzero()[0])]
             raise DataError(
                 f"the backbone's features of image row {row} ({self.tails[row]}) are NaN or "
