@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml infra/constraints.txt
 	@touch $@
 
 sweep: install ## Demo: a hyperparameter sweep of the full DRMN on rendered sprites
-	$(BIN)/drmn-sweep --dataset sprites --trials 12
+	$(BIN)/drmn-sweep --dataset sprites --trials 12 --final-seeds 3
 
 test: install test-fast test-slow ## Everything needed to run the test suite, and the suite
 

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from drmn.errors import DrmnError
+from orchestration.finishing import RESULT_FILE
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.request_file import REQUEST_FILE, load_request
 from orchestration.settings import read_settings
 from orchestration.summary import print_summary
-from orchestration.sweep import RESULT_FILE, run_sweep
+from orchestration.sweep import run_sweep
 
 runs_app = typer.Typer(name="runs", help="List, show and resume sweeps.", no_args_is_help=True)
 

@@ -22,6 +22,7 @@ from search_spaces.registry import search_space
 _DATA = "Data and backbone"
 _SEARCH = "Search"
 _RESOURCES = "Resources"
+_FINAL = "Final runs"
 
 
 def sweep(
@@ -76,6 +77,21 @@ def sweep(
             "--set", metavar="PATH=VALUE", help="Any setting; repeatable.", rich_help_panel=_SEARCH
         ),
     ] = None,
+    final_seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="The winner is trained on trainval and tested once for each of so many seeds.",
+            rich_help_panel=_FINAL,
+        ),
+    ] = 5,
+    paper_final: Annotated[
+        bool,
+        typer.Option(
+            help="Test the preset's own values (the paper's) on the same seeds, side by side.",
+            rich_help_panel=_FINAL,
+        ),
+    ] = True,
     name: Annotated[
         str | None, typer.Option(help="Of the sweep; default: data set and time.")
     ] = None,
@@ -130,5 +146,7 @@ def sweep(
             min_samples=min_samples,
         ),
         seed=seed,
+        final_seeds=final_seeds,
+        paper_final=paper_final,
     )
     print_summary(run_sweep(request, settings, console), settings, console)

@@ -1,11 +1,13 @@
-"""The winner's one training on all of trainval and its one evaluation on test."""
+"""One final run: a configuration trained on all of trainval, then evaluated on test once."""
 
 import json
+import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import ray
+import numpy as np
 import torch
 
 from drmn.atomic import replacing
@@ -13,19 +15,22 @@ from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
 from drmn.data.splits import test_split
-from drmn.errors import DrmnError
 from drmn.metrics import score
+from drmn.presets import preset
 from drmn.training import Trainer
 from orchestration.levels import open_levels
-from orchestration.request import Resources
+from orchestration.study.statistics import Interval, t_interval
 from orchestration.trainable import TrialContext
+from search_spaces.domain import SearchSpace
+from search_spaces.paper import BETA
 
 SCORES_FILE = "scores.json"
+WINNER, PAPER = "winner", "paper"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinalResult:
-    """What the final run leaves: scores as fractions, losses per epoch, files by name."""
+    """What a final run leaves: scores as fractions, losses per epoch, files by name."""
 
     scores: dict[str, float]
     history: list[dict[str, float]]
@@ -47,23 +52,59 @@ class FinalResult:
         return cls(scores=content["scores"], history=content["history"], files=files)
 
 
-def run_final(context: TrialContext, resources: Resources) -> FinalResult:
-    """Train on trainval and evaluate on test once, wherever the cluster has room.
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A configuration that is tested, once per seed from its own seed on."""
 
-    Raises:
-        DrmnError: what the training raised on its node, as if it had run here.
-    """
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=1)(_run)
-    try:
-        result: FinalResult = ray.get(task.remote(context))
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, DrmnError):
-            raise error.cause from None
-        raise
-    return result
+    name: str
+    config: Config
+    num_seeds: int
+
+    @property
+    def seeds(self) -> range:
+        """``training.seed`` of each run."""
+        first = self.config.training.seed
+        return range(first, first + self.num_seeds)
+
+    def run_config(self, seed: int) -> Config:
+        """Of one run."""
+        return self.config.with_overrides({"training.seed": seed})
+
+    def folder(self, root: Path, seed: int) -> Path:
+        """Where one run's result lies below ``root``."""
+        return root / self.name / f"seed-{seed}"
 
 
-def _run(context: TrialContext) -> FinalResult:
+@dataclass(frozen=True, kw_only=True)
+class FinalScores:
+    """A contender with the result of every seed."""
+
+    contender: Contender
+    results: Mapping[int, FinalResult]
+
+    def interval(self, metric: str) -> Interval:
+        """Mean over seeds with Student's 95 % limits, which are NaN for one seed."""
+        return t_interval(np.array([each.scores[metric] for each in self.results.values()]))
+
+    def means(self) -> dict[str, float]:
+        """Of every metric, over the seeds."""
+        return {name: self.interval(name).mean for name in self._metrics}
+
+    def limits(self) -> dict[str, dict[str, float]]:
+        """``{"low": {metric: value}, "high": ...}``; empty for one seed."""
+        found = {name: self.interval(name) for name in self._metrics}
+        if any(math.isnan(each.low) for each in found.values()):
+            return {}
+        low = {name: each.low for name, each in found.items()}
+        return {"low": low, "high": {name: each.high for name, each in found.items()}}
+
+    @property
+    def _metrics(self) -> list[str]:
+        return list(next(iter(self.results.values())).scores)
+
+
+def train_and_test(context: TrialContext) -> FinalResult:
+    """Train ``context``'s configuration on trainval; read the test images once."""
     torch.set_num_threads(context.num_threads)
     config = Config.from_flat(context.config)
     dataset = load_dataset(config.data.dataset, Path(context.data_root))
@@ -79,12 +120,22 @@ def _run(context: TrialContext) -> FinalResult:
     return FinalResult(scores=score(logits, config.inference), history=history, files=files)
 
 
-def final_config(
-    config: Config, overrides: dict[str, Scalar], *, epochs: int, beta: float
+def winner_config(
+    config: Config, overrides: Mapping[str, Scalar], *, epochs: int, beta: float
 ) -> Config:
-    """The winner's configuration for its final run.
+    """The winner's configuration for its final runs.
 
     ``epochs`` is the winner's best epoch on validation; ``beta`` its exact best there: neither
     saw a test image.
     """
-    return config.with_overrides({**overrides, "training.epochs": epochs, "inference.beta": beta})
+    return config.with_overrides({**overrides, "training.epochs": epochs, BETA: beta})
+
+
+def paper_config(config: Config, space: SearchSpace) -> Config:
+    """The sweep's recipe with the preset's own value of everything that was searched, and beta.
+
+    For CUB, SUN and AwA2 those are the paper's. The number of epochs is the recipe's: the
+    preset's, unless another was asked for.
+    """
+    own = preset(config.data.dataset).flat()
+    return config.with_overrides({path: own[path] for path in {*space, BETA}})

@@ -1,4 +1,4 @@
-"""The final run in MLflow: scores, losses, checkpoint, logits, configuration."""
+"""Final runs in MLflow: one run per contender with means and limits, below it one per seed."""
 
 import json
 import tempfile
@@ -7,38 +7,60 @@ from pathlib import Path
 
 from drmn.config import Config
 from drmn.names import GZSL_HARMONIC, LOSS_TOTAL, phased
-from orchestration.final import FinalResult
+from orchestration.final import WINNER, FinalResult, FinalScores
 from orchestration.tracking import Status, Tag, Tracker
 from orchestration.trial_logging import SweepRun
 
 
-def log_final(
-    tracker: Tracker,
-    parent: SweepRun,
-    config: Config,
-    final: FinalResult,
-    tags: Mapping[str, str],
+def log_tested(
+    tracker: Tracker, parent: SweepRun, tested: FinalScores, tags: Mapping[str, str]
 ) -> None:
-    """One child run "final"; its test scores are repeated on the sweep's own run."""
-    scores = {phased("test", name): value for name, value in final.scores.items()}
+    """A contender's runs; the winner's test scores are repeated on the sweep's own run."""
+    contender, config = tested.contender, tested.contender.config
+    name = "final" if contender.name == WINNER else f"final, {contender.name}'s setting"
+    key = f"{parent.sweep}/final-{contender.name}"
     run_tags = {**parent.tags, **tags, Tag.KIND: "final", Tag.CONFIG_HASH: config.hash()}
-    run_id = tracker.open_run(f"{parent.sweep}/final", "final", run_tags, parent.run_id)
+    run_id = tracker.open_run(key, name, run_tags, parent.run_id)
     tracker.log_params(run_id, config.flat())
-    logged = tracker.last_step(run_id, LOSS_TOTAL)
-    for epoch, metrics in enumerate(final.history[logged:], start=logged + 1):
-        tracker.log_metrics(run_id, metrics, epoch)
-    for target in (run_id, parent.run_id):
+    for seed, result in tested.results.items():
+        seed_tags = {**run_tags, Tag.KIND: "final-seed", Tag.SEED: str(seed)}
+        seed_id = tracker.open_run(f"{key}/{seed}", f"{name}, seed {seed}", seed_tags, run_id)
+        _log_run(tracker, seed_id, contender.run_config(seed), result)
+    targets = [run_id, parent.run_id] if contender.name == WINNER else [run_id]
+    for target in targets:
         if not tracker.last_step(target, phased("test", GZSL_HARMONIC)):
-            tracker.log_metrics(target, scores, config.training.epochs)
-    _log_files(tracker, run_id, config, final)
+            tracker.log_metrics(target, _summary(tested), config.training.epochs)
     tracker.close_run(run_id, Status.FINISHED)
 
 
-def _log_files(tracker: Tracker, run_id: str, config: Config, final: FinalResult) -> None:
+def _summary(tested: FinalScores) -> dict[str, float]:
+    """``test/gzsl_harmonic`` is the mean; its limits end in ``_ci95_low`` and ``_ci95_high``."""
+    means = {phased("test", name): value for name, value in tested.means().items()}
+    limits = {
+        f"{phased('test', name)}_ci95_{side}": value
+        for side, values in tested.limits().items()
+        for name, value in values.items()
+    }
+    return means | limits
+
+
+def _log_run(tracker: Tracker, run_id: str, config: Config, result: FinalResult) -> None:
+    tracker.log_params(run_id, config.flat())
+    logged = tracker.last_step(run_id, LOSS_TOTAL)
+    for epoch, metrics in enumerate(result.history[logged:], start=logged + 1):
+        tracker.log_metrics(run_id, metrics, epoch)
+    if not tracker.last_step(run_id, phased("test", GZSL_HARMONIC)):
+        _log_files(tracker, run_id, config, result)
+        scores = {phased("test", name): value for name, value in result.scores.items()}
+        tracker.log_metrics(run_id, scores, config.training.epochs)
+    tracker.close_run(run_id, Status.FINISHED)
+
+
+def _log_files(tracker: Tracker, run_id: str, config: Config, result: FinalResult) -> None:
     with tempfile.TemporaryDirectory(prefix="drmn-final-") as name:
         folder = Path(name)
         (folder / "config.json").write_text(json.dumps(config.flat(), indent=1) + "\n")
-        for file_name, content in final.files.items():
+        for file_name, content in result.files.items():
             (folder / file_name).write_bytes(content)
         for path in sorted(folder.iterdir()):
             tracker.log_file(run_id, path)

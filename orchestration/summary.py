@@ -4,6 +4,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
+from drmn.config_tree import Scalar
 from drmn.names import (
     BETA_EXACT,
     GZSL_HARMONIC,
@@ -13,8 +14,9 @@ from drmn.names import (
 )
 from drmn.presets import PAPER_SCORES
 from orchestration.events import Fate
+from orchestration.final import FinalScores
+from orchestration.finishing import SweepResult
 from orchestration.settings import Settings
-from orchestration.sweep import SweepResult
 from orchestration.tracking import ui_command
 
 NOTES = {
@@ -35,9 +37,11 @@ _LEAKED = (
 
 def print_summary(result: SweepResult, settings: Settings, console: Console) -> None:
     """Best configuration, validation and test scores, and how to open the MLflow UI."""
-    dataset = result.final_config.data.dataset
+    dataset = result.tested.contender.config.data.dataset
     console.print()
     console.print(Group(_configuration(result), _scores(result, dataset)))
+    for line in _explanations(result, dataset):
+        console.print(line, highlight=False)
     if result.protocol == "best-on-test":
         console.print(_LEAKED, style="bold red", highlight=False)
     if result.tracking_trouble:
@@ -68,20 +72,54 @@ def _configuration(result: SweepResult) -> Table:
 def _scores(result: SweepResult, dataset: str) -> Table:
     label = "" if result.protocol == "validation" else f" ({result.protocol})"
     table = Table(title=f"scores, per cent{label}", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("metric")
-    for name in ("validation", "test"):
-        table.add_column(name, justify="right")
+    table.add_column("metric", no_wrap=True)
+    columns = ["validation", "test"]
+    tested = [result.tested]
+    if result.paper is not None:
+        columns.append(_setting_name(dataset))
+        tested.append(result.paper)
     paper = PAPER_SCORES.get(dataset)
-    if paper:
-        table.add_column("paper", justify="right")
+    for name in [*columns, "paper"] if paper else columns:
+        table.add_column(name, justify="right")
     for name in SCORES:
-        row = [result.winner.metrics[phased("val", name)], result.final.scores[name]]
-        if paper:
-            row.append(paper[name])
-        table.add_row(name, *(f"{100 * value:.1f}" for value in row))
+        row = [_percent(result.winner.metrics[phased("val", name)])]
+        row += [_mean(each, name) for each in tested]
+        table.add_row(name, *row, *([_percent(paper[name])] if paper else []))
     exact = result.winner.metrics[phased("val", GZSL_HARMONIC_AT_BETA_EXACT)]
-    table.add_row(f"{GZSL_HARMONIC} at exact beta", f"{100 * exact:.1f}")
+    table.add_row(f"{GZSL_HARMONIC} at exact beta", _percent(exact))
     return table
+
+
+def _setting_name(dataset: str) -> str:
+    """Whose values a preset holds: the paper's for the data sets it reports."""
+    return "paper's setting" if dataset in PAPER_SCORES else "preset's setting"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _mean(tested: FinalScores, metric: str) -> str:
+    """Mean and half the 95 % interval; the value alone for one seed."""
+    found = tested.interval(metric)
+    if len(tested.results) == 1:
+        return _percent(found.mean)
+    return f"{_percent(found.mean)} ± {_percent(found.high - found.mean)}"
+
+
+def _explanations(result: SweepResult, dataset: str) -> list[str]:
+    """What the numbers of the final runs are means of, and what the other setting is."""
+    lines = []
+    num_seeds = len(result.tested.results)
+    if num_seeds > 1:
+        lines.append(f"test: mean of {num_seeds} seeds ± half of Student's 95 % interval")
+    if result.paper is not None:
+        flat = result.paper.contender.config.flat()
+        paths = {*result.winner.overrides, "inference.beta"}
+        values = [f"{path.rpartition('.')[2]} {_shown(flat[path])}" for path in sorted(paths)]
+        values.append(f"{flat['training.epochs']} epochs")
+        lines.append(f"{_setting_name(dataset)}, tested alike: {', '.join(values)}")
+    return lines
 
 
 def _counts(result: SweepResult) -> str:
@@ -89,5 +127,5 @@ def _counts(result: SweepResult) -> str:
     return "trials: " + ", ".join(f"{fates.count(fate)} {fate.value}" for fate in Fate)
 
 
-def _shown(value: object) -> str:
+def _shown(value: Scalar) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,25 +1,17 @@
 """A sweep: Tune schedules, Optuna suggests, ASHA prunes, MLflow records, the winner is tested.
 
-The order is the guarantee: trials see the validation split only; when all have ended, ONE final
-run trains the winner on trainval and ONE evaluation reads the test images.
+The order is the guarantee: trials see the validation split only; when all have ended, the final
+runs train on trainval, and each reads the test images once.
 """
-
-import json
-from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
-from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.data.dataset import Dataset, load_dataset
-from drmn.data.splits import test_split, validation_split
-from drmn.names import BETA_EXACT, phased
+from drmn.data.splits import validation_split
 from orchestration.cluster import check_feasible, cluster
-from orchestration.events import Fate
-from orchestration.final import SCORES_FILE, FinalResult, final_config, run_final
-from orchestration.final_logging import log_final
-from orchestration.ledger import LEDGER_FILE, Ledger, Winner
+from orchestration.finishing import Finishing, SweepResult, write_result
+from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.levels import prepare_levels, weights_hash
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.request import SweepRequest
@@ -31,27 +23,6 @@ from orchestration.trainable import TrialContext
 from orchestration.trial_logging import SweepRun, TrialLogger
 
 EXPERIMENT_PREFIX = "drmn"
-RESULT_FILE = "result.json"
-"""Written last of all: a sweep that has it is done."""
-FINAL_FOLDER = "final"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepResult:
-    """What a sweep found; scores are fractions."""
-
-    name: str
-    experiment_id: str
-    run_id: str
-    folder: Path
-    winner: Winner
-    final_config: Config
-    final: FinalResult
-    fates: dict[str, Fate]
-    protocol: str
-    """"validation", or "best-on-test" where choices were made on test images."""
-    tracking_trouble: str
-    """What MLflow did not take; "" where it has everything."""
 
 
 def run_sweep(
@@ -115,11 +86,11 @@ class _Sweep:
         status = Status.FAILED
         try:
             trouble = self._search(parent)
-            result = self._finish(parent, trouble)
+            result = self._finishing(parent).run(trouble)
             status = Status.FINISHED
         finally:
             self._tracker.close_run(parent.run_id, status)
-        _write_result(result)
+        write_result(result)
         return result
 
     def _open_parent(self) -> SweepRun:
@@ -151,43 +122,17 @@ class _Sweep:
             trouble = logger.finish()
         return trouble
 
-    def _finish(self, parent: SweepRun, trouble: str) -> SweepResult:
-        winner = self._ledger.winner(self._request.objective)
-        config = final_config(
-            self._request.config,
-            winner.overrides,
-            epochs=winner.epoch,
-            beta=winner.metrics[phased("val", BETA_EXACT)],
-        )
-        final = self._final(config)
-        if not self._tracker.last_step(parent.run_id, self._request.objective):
-            self._tracker.log_metrics(parent.run_id, winner.metrics, winner.epoch)
-        tags = data_tags(self._dataset, test_split(self._dataset))
-        if self._request.is_best_on_test:
-            tags[Tag.PROTOCOL] = self._request.config.validation.protocol
-        log_final(self._tracker, parent, config, final, tags)
-        return SweepResult(
-            name=self._request.name,
-            experiment_id=self._tracker.experiment_id,
-            run_id=parent.run_id,
+    def _finishing(self, parent: SweepRun) -> Finishing:
+        return Finishing(
+            request=self._request,
+            console=self._console,
+            dataset=self._dataset,
             folder=self._folder,
-            winner=winner,
-            final_config=config,
-            final=final,
-            fates=self._ledger.fates(),
-            protocol=self._request.config.validation.protocol,
-            tracking_trouble=trouble,
+            ledger=self._ledger,
+            tracker=self._tracker,
+            parent=parent,
+            context=self._context,
         )
-
-    def _final(self, config: Config) -> FinalResult:
-        """The one final run: an earlier driver's where it got that far."""
-        folder = self._folder / FINAL_FOLDER
-        if (folder / SCORES_FILE).exists():
-            return FinalResult.load(folder)
-        with self._console.status("training the winner on trainval, then one test evaluation"):
-            final = run_final(self._context(config), self._request.resources)
-        final.save(folder)
-        return final
 
     def _context(self, config: Config) -> TrialContext:
         return TrialContext(
@@ -197,17 +142,3 @@ class _Sweep:
             num_threads=max(1, int(self._request.resources.cpus)),
             on_gpu=self._request.resources.gpus > 0,
         )
-
-
-def _write_result(result: SweepResult) -> None:
-    content = {
-        "sweep": result.name,
-        "protocol": result.protocol,
-        "winner": {"trial": result.winner.trial, "epoch": result.winner.epoch},
-        "config": result.final_config.flat(),
-        "validation": result.winner.metrics,
-        "test": result.final.scores,
-        "fates": {trial: fate.value for trial, fate in result.fates.items()},
-    }
-    with replacing(result.folder / RESULT_FILE) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -50,6 +50,7 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--gpus-per-trial", "1.5"], "drmn train --devices"),
         (["--backbone", "resnet19"], "'resnet18'"),
         (["--trials", "many"], "--trials"),
+        (["--final-seeds", "0"], "--final-seeds"),
         (["--trails", "3"], "--trials"),
         (["--name", "it's/mine"], "must be letters"),
         (["--set", "optimiser.beta1=2"], "beta1"),
@@ -76,6 +77,7 @@ def test_the_options_are_pinned(tmp_path: Path) -> None:
         "--epochs", "--variant", "--grace-period", "--reduction-factor", "--fold", "--seed",
         "--pruner", "--min-samples",
         "--set", "--name", "--cpus-per-trial", "--gpus-per-trial", "--max-concurrent",
+        "--final-seeds", "--no-paper-final",
     }  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def test_a_sweep_from_nothing_to_its_result(tmp_path: Path) -> None:
     """Renders the demo set, extracts features, searches, retrains and tests once."""
     arguments = ["--dataset", "sprites", "--trials", "2", "--epochs", "2", "--name", "first"]
     arguments += ["--set", "training.steps_per_epoch=2", "--set", "data.image_size=32"]
-    arguments += ["--grace-period", "1"]
+    arguments += ["--grace-period", "1", "--final-seeds", "1", "--no-paper-final"]
     done = _run(tmp_path, "drmn-sweep", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("czsl_top1", "gzsl_unseen", "gzsl_seen", "gzsl_harmonic"):
@@ -92,7 +94,8 @@ def test_a_sweep_from_nothing_to_its_result(tmp_path: Path) -> None:
     result = json.loads((tmp_path / ".drmn/sweeps/first/result.json").read_text())
     assert set(result["fates"]) == {"0000", "0001"}
     assert 0.0 <= result["test"]["gzsl_harmonic"] <= 1.0
-    final = {path.name for path in (tmp_path / ".drmn/sweeps/first/final").iterdir()}
+    seed_0 = tmp_path / ".drmn/sweeps/first/final/winner/seed-0"
+    final = {path.name for path in seed_0.iterdir()}
     assert "logits.parquet" in final
 
 

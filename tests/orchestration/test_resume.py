@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 BIN = Path(sys.executable).parent
 SWEEP = ["--dataset", "sprites", "--name", "s", "--trials", "3", "--epochs", "4"]
 SWEEP += ["--set", "training.steps_per_epoch=2", "--set", "data.image_size=32"]
-SWEEP += ["--grace-period", "1", "--max-concurrent", "1"]
+SWEEP += ["--grace-period", "1", "--max-concurrent", "1", "--final-seeds", "2"]
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -104,7 +104,7 @@ def _check_mlflow(home: Path) -> None:
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     kinds = Counter(run.data.tags[Tag.KIND] for run in runs)
-    assert kinds == {"sweep": 1, "trial": 3, "final": 1}
+    assert kinds == {"sweep": 1, "trial": 3, "final": 2, "final-seed": 4}
     assert all(run.info.status != "RUNNING" for run in runs)
     histories = Ledger(home / "sweeps" / "s" / LEDGER_FILE).histories()
     for run in runs:
