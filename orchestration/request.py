@@ -1,14 +1,20 @@
 """What a user asked a sweep for, validated before anything starts."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from drmn.config import Config
+from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
+from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
+from orchestration.sampling import SamplerName, SamplerRule, check_word
 from search_spaces.domain import SearchSpace
+from search_spaces.grid import grid
+from search_spaces.paper import BETA
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -73,6 +79,13 @@ def _pruner(name: str) -> Pruner:
         ) from error
 
 
+class BetaMode(StrEnum):
+    """Whether trials are spent on beta, or each is scored at its exact best."""
+
+    SEARCH = "search"
+    EXACT = "exact"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SweepRequest:
     """One sweep: what is searched, over which recipe, on which data, at what cost."""
@@ -89,13 +102,25 @@ class SweepRequest:
     resources: Resources = Resources()
     pruning: PruningRule = PruningRule()
     seed: int = 0
-    objective: str = OBJECTIVE
     final_seeds: int = 5
     """How many times the winner is trained on trainval, each time evaluated on test once."""
     paper_final: bool = True
     """Whether the preset's own values get the same final runs, to stand beside the winner's."""
     measure_gpus: bool = False
     """Whether ``resources.gpus`` comes from a calibration before the first trial."""
+    objectives: tuple[str, ...] = (OBJECTIVE,)
+    """One metric; two for a Pareto front."""
+    beta: BetaMode = BetaMode.SEARCH
+    """With EXACT the space is without beta."""
+    sampler: SamplerRule = field(default_factory=SamplerRule)
+    enqueued: tuple[Mapping[str, Scalar], ...] = ()
+    """Configurations to try first, by path of the space."""
+    paper_first: bool = True
+    """Whether the very first trial has the preset's own values."""
+    warm_start: tuple[str, ...] = ()
+    """Earlier sweeps whose trials the sampler is told of."""
+    split_hash: str = ""
+    """Of the images that choose, once they were looked at."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -115,6 +140,44 @@ class SweepRequest:
                 f"the value of `grace_period` is {self.pruning.grace_period}, but must be <= "
                 f"training.epochs, which is {epochs}"
             )
+        checked_objectives(self.objectives)
+        self._check_beta()
+        self._check_first_trials()
+
+    def _check_beta(self) -> None:
+        check_word("beta", self.beta, tuple(BetaMode))
+        if self.beta == BetaMode.SEARCH:
+            return
+        if BETA in self.space:
+            raise ConfigError(f"`beta` is 'exact', but {BETA} is in the space")
+        for objective in filter(needs_beta, self.objectives):
+            raise ConfigError(
+                f"`beta` is 'exact', but the objective {objective} depends on {BETA}",
+                f"use --objective {AT_ANY_BETA}, or --beta search",
+            )
+
+    def _check_first_trials(self) -> None:
+        for number, values in enumerate(self.enqueued, start=1):
+            for path, value in values.items():
+                if path not in self.space or not self.space[path].contains(value):
+                    raise ConfigError(
+                        f"enqueued trial {number} has {path}={value!r}, but the space is "
+                        + str(self.space.get(path, f"of {', '.join(self.space)}"))
+                    )
+        planned, is_whole = len(self.planned_trials()), self.sampler.name == SamplerName.GRID
+        if self.num_trials < planned or (is_whole and self.num_trials > planned):
+            raise ConfigError(
+                f"the value of `trials` is {self.num_trials}, but must be "
+                f"{'' if is_whole else '>= '}{planned}: "
+                + ("the grid with" if is_whole else "as many as")
+                + " what is tried first",
+                "leave --trials out" if is_whole else "raise --trials, or enqueue fewer",
+            )
+
+    @property
+    def objective(self) -> str:
+        """The metric that decides; the first of two."""
+        return self.objectives[0]
 
     @property
     def key(self) -> str:
@@ -127,9 +190,20 @@ class SweepRequest:
         return self.config.validation.protocol == "best-on-test"
 
     @property
-    def paper_values(self) -> dict[str, object]:
+    def paper_values(self) -> dict[str, Scalar]:
         """The preset's own values of what is searched: the first trial tries them."""
         flat = self.config.flat()
         return {
             path: flat[path] for path, domain in self.space.items() if domain.contains(flat[path])
         }
+
+    def planned_trials(self) -> list[Mapping[str, Scalar]]:
+        """What is tried before the sampler has its say; with the grid, everything.
+
+        The preset's own values, then what was enqueued, then the grid; each once.
+        """
+        wanted: list[Mapping[str, Scalar]] = [self.paper_values] if self.paper_first else []
+        wanted += self.enqueued
+        if self.sampler.name == SamplerName.GRID:
+            wanted += grid(self.space, self.sampler.grid_points)
+        return list({tuple(sorted(values.items())): values for values in wanted if values}.values())

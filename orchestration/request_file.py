@@ -9,6 +9,7 @@ from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.errors import ConfigError, DataError
 from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.sampling import SamplerRule
 from search_spaces.domain import Choice, Domain, LogUniform, Uniform
 
 REQUEST_FILE = "request.json"
@@ -37,10 +38,16 @@ def save_request(request: SweepRequest, folder: Path) -> None:
         "resources": asdict(request.resources),
         "pruning": asdict(request.pruning),
         "seed": request.seed,
-        "objective": request.objective,
         "final_seeds": request.final_seeds,
         "paper_final": request.paper_final,
         "measure_gpus": request.measure_gpus,
+        "objectives": list(request.objectives),
+        "beta": request.beta,
+        "sampler": asdict(request.sampler),
+        "enqueued": [dict(values) for values in request.enqueued],
+        "paper_first": request.paper_first,
+        "warm_start": list(request.warm_start),
+        "split_hash": request.split_hash,
     }
     with replacing(folder / REQUEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
@@ -90,6 +97,10 @@ def _from_json(content: dict[str, Any]) -> SweepRequest:
             "data_root": Path(content["data_root"]),
             "resources": Resources(**content["resources"]),
             "pruning": PruningRule(**content["pruning"]),
+            "objectives": tuple(content["objectives"]),
+            "sampler": SamplerRule(**content["sampler"]),
+            "enqueued": tuple(content["enqueued"]),
+            "warm_start": tuple(content["warm_start"]),
         }
     )
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from drmn.config import Config
 from drmn.config_tree import Scalar
@@ -20,7 +21,15 @@ class Uniform:
         _check_range("Uniform", self.low, self.high)
 
     def contains(self, value: Scalar) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high
+
+    def at(self, share: float) -> Scalar:
+        """The value below which ``share`` of the domain lies; in [0, 1]."""
+        return min(self.low + share * (self.high - self.low), self.high)
+
+    def grid(self, num_points: int) -> list[Scalar]:
+        """``num_points`` evenly spaced values, both ends included; the middle where it is one."""
+        return [self.at(share) for share in _shares(num_points)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +45,15 @@ class LogUniform:
             raise ConfigError(f"the value of `low` of LogUniform is {self.low!r}, but must be > 0")
 
     def contains(self, value: Scalar) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high
+
+    def at(self, share: float) -> Scalar:
+        """The value below which ``share`` of the domain lies, in its logarithm; in [0, 1]."""
+        return min(max(self.low * math.pow(self.high / self.low, share), self.low), self.high)
+
+    def grid(self, num_points: int) -> list[Scalar]:
+        """``num_points`` values of equal ratio, both ends included; the middle where it is one."""
+        return [self.at(share) for share in _shares(num_points)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +68,14 @@ class Choice:
 
     def contains(self, value: Scalar) -> bool:
         return value in self.options
+
+    def at(self, share: float) -> Scalar:
+        """The option at ``share`` of the way; in [0, 1]."""
+        return self.options[min(int(share * len(self.options)), len(self.options) - 1)]
+
+    def grid(self, num_points: int) -> list[Scalar]:  # noqa: ARG002
+        """Every option, however many points the other domains take."""
+        return list(self.options)
 
 
 Domain = Uniform | LogUniform | Choice
@@ -69,6 +94,16 @@ def checked(space: SearchSpace) -> SearchSpace:
         for value in ends:
             Config().with_overrides({path: value})
     return space
+
+
+def _is_number(value: Scalar) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shares(num_points: int) -> list[float]:
+    if num_points == 1:
+        return [0.5]
+    return [k / (num_points - 1) for k in range(num_points)]
 
 
 def _check_range(kind: str, low: float, high: float) -> None:
