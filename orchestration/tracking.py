@@ -113,11 +113,19 @@ class Tracker:
         for start in range(0, len(entries), _MAX_PARAMS):
             self._client.log_batch(run_id, params=entries[start : start + _MAX_PARAMS])
 
-    @_server_errors()
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
         """One batch; ``step`` is the trainer's epoch."""
+        self.log_epochs(run_id, {step: metrics})
+
+    @_server_errors()
+    def log_epochs(self, run_id: str, epochs: Mapping[int, Mapping[str, float]]) -> None:
+        """Metrics by epoch, in as few batches as MLflow allows."""
         now_ms = int(time.time() * 1000)
-        entries = [Metric(key, float(value), now_ms, step) for key, value in metrics.items()]
+        entries = [
+            Metric(key, float(value), now_ms, step)
+            for step, metrics in epochs.items()
+            for key, value in metrics.items()
+        ]
         for start in range(0, len(entries), _MAX_METRICS):
             self._client.log_batch(run_id, metrics=entries[start : start + _MAX_METRICS])
 

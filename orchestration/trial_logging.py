@@ -1,11 +1,14 @@
 """Trials to MLflow without holding up the sweep: an observer that only fills a queue.
 
 One thread empties the queue; a run is opened, filled and closed in the order things happened.
+Epochs that end within a second or two of each other are written together: a transaction for each
+of them would cost more than all else that MLflow does for a short trial.
 """
 
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +22,8 @@ from orchestration.tracking import Status, Tag, Tracker
 
 logger = logging.getLogger(__name__)
 
+_GATHER_S = 1.0
+"""For so long epochs wait for others before they are written."""
 _LOGGED_PREFIXES = ("val/", "loss/", "time/", "cost/")
 _STATUS = {
     Fate.COMPLETE: Status.FINISHED,
@@ -46,6 +51,8 @@ class TrialLogger:
         self._overrides: dict[str, dict[str, Scalar]] = {}
         self._runs: dict[str, str] = {}
         self._logged: dict[str, int] = {}
+        self._gathered: dict[str, dict[int, dict[str, float]]] = {}
+        self._written_at = time.monotonic()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._num_failed = 0
         self._is_drained = False
@@ -93,22 +100,46 @@ class TrialLogger:
         self._tracker.log_params(run_id, config.flat())
         self._runs[trial] = run_id
 
-    def _log_epoch(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+    def _log_epoch(self, trial: str, epoch: int, metrics: dict[str, float]) -> None:
+        self._gathered.setdefault(trial, {})[epoch] = metrics
+        if time.monotonic() - self._written_at >= _GATHER_S:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        self._written_at = time.monotonic()
+        for trial in list(self._gathered):
+            self._write(trial)
+
+    def _write(self, trial: str) -> None:
+        """The gathered epochs that the run does not have, in one batch."""
         run_id = self._run_id(trial)
-        if epoch > self._logged[trial]:
-            self._tracker.log_metrics(run_id, metrics, epoch)
-            self._logged[trial] = epoch
+        epochs = self._gathered.pop(trial, {})
+        new = {epoch: epochs[epoch] for epoch in sorted(epochs) if epoch > self._logged[trial]}
+        if new:
+            self._tracker.log_epochs(run_id, new)
+            self._logged[trial] = max(new)
 
     def _close(self, trial: str, fate: Fate, reason: str) -> None:
+        self._write(trial)
         if reason:
             self._tracker.log_tags(self._run_id(trial), {Tag.FAILURE: reason[:500]})
         self._tracker.close_run(self._run_id(trial), _STATUS[fate])
 
     def _drain(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except DrmnError as error:
-                logger.warning("%s", error)
-                self._num_failed += 1
+        while (job := self._next_job()) is not None:
+            self._try(job)
+        self._try(self._write_gathered)
         self._is_drained = True
+
+    def _next_job(self) -> Callable[[], None] | None:
+        try:
+            return self._jobs.get(timeout=_GATHER_S)
+        except queue.Empty:
+            return self._write_gathered
+
+    def _try(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except DrmnError as error:
+            logger.warning("%s", error)
+            self._num_failed += 1
