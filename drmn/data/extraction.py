@@ -139,7 +139,7 @@ class Extraction:
         stop = len(self.tails) if stop_row is None else stop_row
         starts = range(first_row, stop, BATCH)
         batches = [range(start, min(start + BATCH, stop)) for start in starts]
-        network = folded(self.backbone).to(self.device, memory_format=torch.channels_last)
+        network = folded(self.backbone).to(self.device)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             for rows, pixels in Prefetch(batches, lambda rows: self._read(rows, threads)):
                 with torch.inference_mode():

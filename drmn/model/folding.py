@@ -7,6 +7,7 @@ In evaluation a batch norm is a fixed scale and shift per channel, so
 import copy
 from typing import TypeVar
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -16,10 +17,12 @@ Network = TypeVar("Network", bound=nn.Module)
 def folded(network: Network) -> Network:
     """A copy in evaluation mode whose convolutions do the work of the norms right behind them.
 
+    Its weights lie channels last, as the levels and the pictures do.
+
     Modules must be registered in the order in which they run, as torchvision's are.
     """
     network = copy.deepcopy(network).eval()
-    for parent in network.modules():
+    for parent in list(network.modules()):
         _fold_children(parent)
     return network
 
