@@ -3,11 +3,14 @@
 import os
 import sys
 import types
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
+from swift_server import SwiftServer, serve_swift
 
 _checker = types.ModuleType("drmn_type_checker")
 _checker.check = beartype(conf=BeartypeConf(is_pep484_tower=True))  # type: ignore[attr-defined]
@@ -24,3 +27,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set DRMN_SHARED_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwiftServer]:
+    """A real S3 server on this machine, for all tests that need one."""
+    with serve_swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_uri(object_store: SwiftServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix of the test's own in the server's bucket; the credentials are in the environment."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return object_store.uri(uuid.uuid4().hex)

@@ -17,14 +17,13 @@ Network = TypeVar("Network", bound=nn.Module)
 def folded(network: Network) -> Network:
     """A copy in evaluation mode whose convolutions do the work of the norms right behind them.
 
-    Its weights lie channels last, as the levels and the pictures do.
-
-    Modules must be registered in the order in which they run, as torchvision's are.
+    Its weights lie channels last, as pictures and levels do. Modules must be registered in the
+    order in which they run, as torchvision's are.
     """
     network = copy.deepcopy(network).eval()
     for parent in list(network.modules()):
         _fold_children(parent)
-    return network
+    return network.to(memory_format=torch.channels_last)
 
 
 def _fold_children(parent: nn.Module) -> None:

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from cpu_tree import Cost, CpuTree, Reading, parse_stat, read_processes, run_and_account
 from sweep import per_trial
 

@@ -1,16 +1,15 @@
-"""The data path against a real S3 server: DRMN_TEST_S3_URI and AWS_* credentials name it."""
+"""The data path against a real S3 server."""
 
-import os
-import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from distributions import write_folder
 
 from drmn.config import BackboneConfig
-from drmn.data.dataset import load_dataset
-from drmn.data.features import ensure_features
+from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.features import FeatureStore, ensure_features
 from drmn.data.images import images
 from drmn.data.pixels import PreparedImages, prepare
 from drmn.data.pixels.manifest import load_pixel_manifest
@@ -22,20 +21,23 @@ from drmn.errors import DataError
 pytestmark = pytest.mark.slow
 
 SIZE = 32
+BACKBONE = BackboneConfig(name="resnet18")
+ROWS = np.arange(20)
 
 
 @pytest.fixture
-def uri() -> str:
-    """A prefix of its own in the bucket of DRMN_TEST_S3_URI."""
-    given = os.environ.get("DRMN_TEST_S3_URI")
-    if not given:
-        pytest.skip("no S3 server: set DRMN_TEST_S3_URI=s3://bucket?endpoint_override=http://...")
-    place, _, options = given.partition("?")
-    return f"{place}/{uuid.uuid4().hex}?{options}"
+def dataset(tmp_path: Path) -> Dataset:
+    write_folder(tmp_path / "MINE")
+    return load_dataset("mine", tmp_path)
 
 
-def test_files_are_written_read_and_measured(uri: str, tmp_path: Path) -> None:
-    storage = Storage(uri)
+def _same(one: FeatureStore, other: FeatureStore) -> None:
+    for level, expected in zip(one.levels(ROWS), other.levels(ROWS), strict=True):
+        torch.testing.assert_close(level, expected, rtol=0, atol=0)
+
+
+def test_files_are_written_read_and_measured(s3_uri: str, tmp_path: Path) -> None:
+    storage = Storage(s3_uri)
     assert storage.read("a.bin") is None
     assert storage.size("a.bin") is None
     data = bytes(range(256)) * 40_000
@@ -50,24 +52,51 @@ def test_files_are_written_read_and_measured(uri: str, tmp_path: Path) -> None:
     assert not (tmp_path / "b.bin").exists()
 
 
-def test_pictures_and_features_by_way_of_s3(uri: str, tmp_path: Path) -> None:
-    write_folder(tmp_path / "MINE")
-    dataset = load_dataset("mine", tmp_path)
-    storage = Storage(uri)
-    prepare(dataset, images(dataset), SIZE, storage, shard_bytes=5 * SIZE * SIZE * 3)
+def test_pictures_are_prepared_to_s3_and_a_damaged_shard_is_made_again(
+    s3_uri: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    storage, shard_bytes = Storage(s3_uri), 5 * SIZE * SIZE * 3
+    prepare(dataset, images(dataset), SIZE, storage, shard_bytes=shard_bytes)
     storage.write("pixels-00001.arrow", b"damaged")
-    prepare(dataset, images(dataset), SIZE, storage, shard_bytes=5 * SIZE * SIZE * 3)
+    with pytest.raises(DataError, match=r"pixels-00001\.arrow came with other bytes"):
+        cache = ShardCache(tmp_path / "early")
+        PreparedImages.open(storage, cache, dataset.data_hash).has(dataset.image_paths[0])
+    prepare(dataset, images(dataset), SIZE, storage, shard_bytes=shard_bytes)
     manifest = load_pixel_manifest(storage)
     assert manifest is not None
     assert manifest.num_done == 20
-    cache = ShardCache(tmp_path / "shards")
-    pictures = PreparedImages.open(storage, cache, dataset.data_hash)
-    backbone = BackboneConfig(name="resnet18")
-    local = ensure_features(dataset, backbone, SIZE, tmp_path / "cache", pictures=pictures)
-    direct = ensure_features(dataset, backbone, SIZE, tmp_path / "direct")
-    assert local.manifest == direct.manifest
+    pictures = PreparedImages.open(storage, ShardCache(tmp_path / "shards"), dataset.data_hash)
+    from_s3 = ensure_features(dataset, BACKBONE, SIZE, tmp_path / "cache", pictures=pictures)
+    _same(from_s3, ensure_features(dataset, BACKBONE, SIZE, tmp_path / "direct"))
+
+
+def test_features_are_fetched_once_into_a_bounded_cache(
+    s3_uri: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    storage = Storage(s3_uri)
+    local = ensure_features(dataset, BACKBONE, SIZE, tmp_path / "cache")
     publish(local, storage)
-    remote = RemoteFeatureStore.connect(storage, cache)
-    rows = np.arange(20)
-    for level, expected in zip(remote.levels(rows), local.levels(rows), strict=True):
-        assert bool((level == expected).all())
+    (shard,) = local.manifest.shards
+    folder = tmp_path / "shards"
+    cache = ShardCache(folder, max_bytes=shard.size_bytes)
+    _same(RemoteFeatureStore.connect(storage, cache), local)
+    (fetched,) = folder.glob("*.arrow")
+    inode = fetched.stat().st_ino
+    _same(RemoteFeatureStore.connect(storage, cache), local)
+    assert fetched.stat().st_ino == inode
+    with pytest.raises(DataError, match="holds only"):
+        narrow = ShardCache(tmp_path / "narrow", max_bytes=shard.size_bytes - 1)
+        RemoteFeatureStore.connect(storage, narrow).levels(ROWS)
+
+
+def test_features_that_changed_on_their_way_are_refused(
+    s3_uri: str, dataset: Dataset, tmp_path: Path
+) -> None:
+    storage = Storage(s3_uri)
+    local = ensure_features(dataset, BACKBONE, SIZE, tmp_path / "cache")
+    publish(local, storage)
+    (shard,) = local.manifest.shards
+    storage.write(shard.file, bytes(shard.size_bytes))
+    with pytest.raises(DataError, match="other bytes than its manifest says"):
+        RemoteFeatureStore.connect(storage, ShardCache(tmp_path / "shards")).levels(ROWS)
+    assert not list((tmp_path / "shards").glob("*.arrow"))
