@@ -1,28 +1,16 @@
-"""Checkpoints: written whole or not at all, checksummed, and loaded without running any code.
+"""Checkpoints: sealed files (see :mod:`drmn.sealed`) of which a folder keeps the newest two."""
 
-A file is torch's own format followed by a line with the SHA-256 of all bytes before it. Only
-tensors and plain values are stored, hence ``weights_only`` loading suffices.
-"""
-
-import hashlib
-import io
 import logging
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from drmn.atomic import replacing
 from drmn.config_tree import Scalar
 from drmn.errors import CheckpointError
+from drmn.sealed import SealError, read_sealed, write_sealed
 
 NUM_KEPT = 2
 """Checkpoints kept in a folder: the newest, and one to fall back to."""
-
-_SEAL = b"\ndrmn-sha256:"
-_SEAL_SIZE = len(_SEAL) + 64
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +27,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write ``state`` (tensors and plain values, nested) to ``path`` atomically."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    content = buffer.getbuffer()
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.write(_SEAL + hashlib.sha256(content).hexdigest().encode())
+    write_sealed(path, state)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -54,20 +37,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is absent, truncated, altered or holds more than plain values.
     """
     try:
-        content = memoryview(path.read_bytes())
-    except OSError as error:
-        raise _unusable(path, f"cannot be read ({error.strerror})") from error
-    content, seal = content[:-_SEAL_SIZE], bytes(content[-_SEAL_SIZE:])
-    if not seal.startswith(_SEAL):
-        raise _unusable(path, "does not end in a checksum: it is truncated or no checkpoint")
-    if seal != _SEAL + hashlib.sha256(content).hexdigest().encode():
-        raise _unusable(path, "does not match its checksum: it was altered after it was written")
-    try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:
-        raise _unusable(path, "holds more than tensors and plain values") from error
-    assert isinstance(state, dict)
-    return state
+        return read_sealed(path)
+    except SealError as error:
+        raise _unusable(path, str(error)) from error
 
 
 def load_latest(folder: Path) -> tuple[Path, dict[str, Any]]:

@@ -1,8 +1,10 @@
 """Scores of a split's evaluation part: in large batches, in float32 and without the SIT."""
 
+from typing import Any, Protocol, runtime_checkable
+
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from drmn import names
@@ -11,14 +13,26 @@ from drmn.data.splits import Split
 from drmn.distributed import World, gather_rows
 from drmn.logits import Logits
 from drmn.metrics import score
-from drmn.pipeline import Pipeline
+from drmn.model.network import Scores
+from drmn.pipeline import Inputs
 from drmn.prefetch import Prefetch
 
 BATCH_SIZE = 64
 """Images per step: a matter of memory, not of meaning, since images do not mix without the SIT."""
 
 
-def evaluate(network: Pipeline, split: Split, world: World) -> Logits:
+@runtime_checkable
+class Evaluable(Protocol):
+    """A network that reads its own inputs, such as :class:`drmn.pipeline.Pipeline`."""
+
+    def read(self, rows: Int64[np.ndarray, " B"], /) -> Inputs: ...
+
+    def eval(self) -> Any: ...
+
+    def __call__(self, inputs: Inputs, /) -> Scores: ...
+
+
+def evaluate(network: Evaluable, split: Split, world: World) -> Logits:
     """o and g of ``split``'s evaluation images, the seen part's first; on the CPU.
 
     The processes of ``world`` take a share each, and all get the whole. Leaves the network in
@@ -53,7 +67,7 @@ def phased_scores(logits: Logits, split: Split, config: InferenceConfig) -> dict
     return {names.phased(phase, name): value for name, value in found.items()}
 
 
-def _branches(network: Pipeline, inputs: tuple[Tensor, ...]) -> Float[Tensor, "B _"]:
+def _branches(network: Evaluable, inputs: Inputs) -> Float[Tensor, "B _"]:
     """o and, if there is one, g side by side: ``[B K]`` or ``[B 2K]``."""
     scores = network(inputs)
     return torch.cat([scores.o] if scores.g is None else [scores.o, scores.g], dim=1)

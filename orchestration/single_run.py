@@ -12,7 +12,10 @@ from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
+from drmn.data.features import FeatureStore
 from drmn.data.splits import Split, test_split, validation_split
+from drmn.deployed.making import make_model, record_of
+from drmn.deployed.saved_model import MODEL_FILE
 from drmn.distributed import ALONE, World, check_divisible, launch
 from drmn.errors import ConfigError, DrmnError
 from drmn.metrics import score
@@ -75,6 +78,10 @@ def _member(world: World, device: torch.device, run: SingleRun) -> None:
     logits = trainer.evaluate()
     if world.is_main:
         logits.save(Path(run.out) / "logits.parquet")
+        record = record_of(config, dataset, split, logits)
+        manifest = source.manifest if isinstance(source, FeatureStore) else None
+        model = make_model(trainer.state(), config, dataset, split, record, manifest=manifest)
+        model.save(Path(run.out) / MODEL_FILE)
         _write_scores(Path(run.out), config, split, score(logits, config.inference))
 
 

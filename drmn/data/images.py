@@ -23,7 +23,7 @@ ZIP_FILE = "images.zip"
 MAX_PIXELS = 50_000_000  # more is taken for a decompression bomb; SUN's largest is 13 million
 MAX_FILE_BYTES = 200_000_000
 
-_UNREADABLE = (
+UNREADABLE = (
     OSError,  # PIL.UnidentifiedImageError and truncated files among them
     ValueError,
     SyntaxError,  # PIL's word for a broken PNG
@@ -77,8 +77,8 @@ class _IndexedImages(ABC):
                 "complete the download; `drmn data check` lists every missing image",
             )
         try:
-            return _decode(self._read(self._index[tail]))
-        except _UNREADABLE as error:
+            return decode(self._read(self._index[tail]))
+        except UNREADABLE as error:
             unknown = isinstance(error, UnidentifiedImageError)
             reason = "it is in no known image format" if unknown else error
             raise DataError(
@@ -100,7 +100,7 @@ class ImageFolder(_IndexedImages):
 
     def _read(self, path: str) -> bytes:
         file = self.location / path
-        _check_size(file.stat().st_size)
+        check_size(file.stat().st_size)
         return file.read_bytes()
 
 
@@ -116,7 +116,7 @@ class ImageZip(_IndexedImages):
         self.location = archive
         try:
             names = self._zip().namelist()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise DataError(
                 f"{archive} is not a readable zip archive: {error}", "download it again"
             ) from error
@@ -136,7 +136,7 @@ class ImageZip(_IndexedImages):
 
     def _read(self, path: str) -> bytes:
         archive = self._zip()
-        _check_size(archive.getinfo(path).file_size)
+        check_size(archive.getinfo(path).file_size)
         return archive.read(path)
 
 
@@ -185,7 +185,8 @@ def check_images_present(dataset: Dataset, source: ImageSource, num_named: int =
         )
 
 
-def _decode(data: bytes) -> Image.Image:
+def decode(data: bytes) -> Image.Image:
+    """The RGB picture in a file's bytes. Raises one of UNREADABLE."""
     with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
@@ -193,7 +194,8 @@ def _decode(data: bytes) -> Image.Image:
         return image.convert("RGB")
 
 
-def _check_size(size_bytes: int) -> None:
+def check_size(size_bytes: int) -> None:
+    """Raises ValueError for a file that is too large to be a picture."""
     if size_bytes > MAX_FILE_BYTES:
         raise ValueError(f"it has {size_bytes} bytes, but at most {MAX_FILE_BYTES} may be")
 

@@ -1,0 +1,118 @@
+"""``drmn predict``: what a model says of pictures."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from drmn.atomic import replacing
+from drmn.deployed.given_classes import CLASS_COLUMN, read_classes
+from drmn.deployed.prediction import Predictor
+from drmn.deployed.saved_model import SavedModel
+from drmn.errors import ConfigError
+from orchestration.serving.answers import TOP_ATTRIBUTES, TOP_CLASSES
+from orchestration.serving.predicting import Predicted, Wanted, predict_files
+from orchestration.serving.reading import read_model
+from orchestration.settings import read_settings
+
+EXIT_SOME_FAILED = 1
+
+ModelOption = Annotated[
+    str, typer.Option(help="A file, a folder, runs:/ID/model or models:/NAME@champion.")
+]
+
+
+def predict(
+    model: ModelOption,
+    images: Annotated[
+        list[Path] | None, typer.Argument(metavar="IMAGE…", show_default=False)
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="CSV of classes never trained: class, then attributes.")
+    ] = None,
+    only_given: Annotated[
+        bool, typer.Option("--only-given", help="Answer among the classes of --classes alone.")
+    ] = False,
+    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = TOP_CLASSES,
+    attributes: Annotated[int, typer.Option(min=0, help="Attributes to show.")] = TOP_ATTRIBUTES,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Folder for attention maps, one PNG per picture.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    template: Annotated[
+        Path | None, typer.Option(help="Write the first line of a table for --classes.")
+    ] = None,
+) -> None:
+    """Name the classes of pictures, also classes that no training knew.
+
+    The decision is Algorithm 1's; probabilities are those of the path it took.
+
+    Example: drmn predict cat.jpg --model models:/drmn-cifar-awa2@champion --overlay maps
+    """
+    if not images and template is None:
+        raise ConfigError("no picture is given", "name at least one: drmn predict cat.jpg …")
+    saved = read_model(model, read_settings())
+    if template is not None:
+        _write_template(template, saved)
+    predictor = _predictor(saved, classes, only_given=only_given)
+    wanted = Wanted(num_classes=top, num_attributes=attributes, overlay=overlay)
+    results = []
+    for result in predict_files(predictor, images or [], wanted):
+        results.append(result)
+        _tell(result, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps({"model": model, "images": [_plain(r) for r in results]}, indent=1))
+    if any(result.error for result in results):
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _predictor(saved: SavedModel, classes: Path | None, *, only_given: bool) -> Predictor:
+    given = None
+    if classes is not None:
+        given = read_classes(classes, saved.attribute_names, saved.class_names)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Predictor(saved, given, only_given=only_given, device=device)
+
+
+def _tell(result: Predicted, *, quiet: bool) -> None:
+    """One picture's lines; errors go to stderr in any case."""
+    if result.error is not None:
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"[bold red]error:[/] {escape(str(result.error))}", highlight=False)
+    if result.answer is None or quiet:
+        return
+    found, console = result.answer, Console(soft_wrap=True)
+    kind = "seen" if found.is_seen else "unseen"
+    console.print(
+        f"{escape(str(result.image))}: [bold]{escape(found.decision)}[/] ({kind} class)",
+        highlight=False,
+    )
+    for name, probability in found.classes.items():
+        mark = "*" if name == found.decision else " "
+        console.print(f"  {mark} {probability:7.2%}  {escape(name)}", highlight=False)
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in found.attributes.items())
+    if shown:
+        console.print(f"  attributes: {escape(shown)}", highlight=False)
+    if result.overlay is not None:
+        console.print(f"  attention: {escape(str(result.overlay))}", highlight=False)
+
+
+def _plain(result: Predicted) -> dict[str, object]:
+    if result.answer is None:
+        return {"image": str(result.image), "error": str(result.error)}
+    content: dict[str, object] = {"image": str(result.image), **asdict(result.answer)}
+    return content if result.overlay is None else {**content, "overlay": str(result.overlay)}
+
+
+def _write_template(path: Path, saved: SavedModel) -> None:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([CLASS_COLUMN, *saved.attribute_names])
+    with replacing(path) as temporary:
+        temporary.write_text(line.getvalue())

@@ -1,0 +1,1 @@
+"""Models in use: read from a file or MLflow, asked, registered and served."""
