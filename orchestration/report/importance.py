@@ -1,32 +1,49 @@
-"""Which hyperparameters mattered in the rows' searches: fANOVA and slices."""
+"""Which hyperparameters mattered in searches: fANOVA and slices."""
 
 from collections.abc import Iterator
+from math import ceil
+from typing import Any
 
 import optuna
+from matplotlib.axes import Axes
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from drmn.names import OBJECTIVE
+from drmn.errors import ConfigError
+from drmn.names import OBJECTIVE, TIME_EPOCH_S
+from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.report.drawing import OKABE_ITO, Picture, grid
 from orchestration.report.results import Results
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.settings import Settings
 
-_FEWEST_TRIALS = 4
+_FEWEST_TRIALS, _PER_LINE = 4, 4
 
 
-def searches(results: Results, settings: Settings, dataset: str) -> Iterator[Picture]:
-    """One figure per search that ended enough trials; none without ``--tune-each``."""
+def row_searches(results: Results, settings: Settings, dataset: str) -> Iterator[Picture]:
+    """One figure per search of ``--tune-each`` that ended enough trials."""
     by_search: dict[str, list[str]] = {}
     for place, search in results.record.searches.items():
         if place.startswith(f"{dataset}/"):
             by_search.setdefault(search, []).append(place.partition("/")[2])
     for search, rows in by_search.items():
-        storage = open_storage(settings.study_storage, settings.sweep_folder(search) / STUDY_FILE)
-        study = optuna.load_study(study_name=search, storage=storage)
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(complete) >= _FEWEST_TRIALS:
-            yield _slices(" and ".join(rows), importances(study), complete)
+        yield from _search_figure(search, " and ".join(rows), settings)
+
+
+def sweep_searches(sweeps: tuple[str, ...], settings: Settings) -> Iterator[Picture]:
+    """One figure per sweep.
+
+    Raises:
+        ConfigError: there is no such sweep.
+    """
+    for sweep in sweeps:
+        if not (settings.sweep_folder(sweep) / LEDGER_FILE).is_file():
+            raise ConfigError(
+                f"there is no sweep {sweep!r} at {settings.sweep_folder(sweep)}",
+                "give --sweep the name that `drmn-sweep` printed",
+            )
+        yield from _search_figure(sweep, f"the sweep {sweep}", settings)
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
@@ -34,19 +51,49 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
 
 
-def _slices(rows: str, shares: dict[str, float], trials: list[FrozenTrial]) -> Picture:
-    drawn, (axes,) = grid(1, len(shares), 2.6)
-    for place, (path, share) in zip(axes, shares.items(), strict=True):
-        values = [trial.params[path] for trial in trials]
-        scores = [100 * float(trial.value or 0.0) for trial in trials]
-        place.scatter(values, scores, s=14, color=OKABE_ITO[0])
+def _search_figure(search: str, what: str, settings: Settings) -> Iterator[Picture]:
+    folder = settings.sweep_folder(search)
+    storage = open_storage(settings.study_storage, folder / STUDY_FILE)
+    study = optuna.load_study(study_name=search, storage=storage)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) >= _FEWEST_TRIALS:
+        histories = Ledger(folder / LEDGER_FILE).histories().values()
+        epochs = [metrics for each in histories for metrics in each.epochs.values()]
+        minutes = sum(metrics.get(TIME_EPOCH_S, 0.0) for metrics in epochs) / 60
+        cost = f"{len(histories)} trials, {minutes:.1f} minutes of training"
+        yield _slices(what, cost, importances(study), complete)
+
+
+def _slices(what: str, cost: str, shares: dict[str, float], trials: list[FrozenTrial]) -> Picture:
+    """Small multiples, the most important setting first."""
+    num_lines = ceil(len(shares) / _PER_LINE)
+    drawn, axes = grid(num_lines, min(_PER_LINE, len(shares)), 2.3 * num_lines)
+    places = [place for line in axes for place in line]
+    scores = [100 * float(trial.value or 0.0) for trial in trials]
+    for place, (path, share) in zip(places, shares.items(), strict=False):
+        _slice(
+            place, [trial.params[path] for trial in trials], scores, trials[0].distributions[path]
+        )
         place.set_title(f"{path.rpartition('.')[2]}\n{100 * share:.0f} %", fontsize=9)
-        place.tick_params(labelsize=8)
-    axes[0].set_ylabel(f"{OBJECTIVE}, per cent", fontsize=8)
+    for place in places[len(shares) :]:
+        place.set_axis_off()
+    for line in axes:
+        line[0].set_ylabel(f"{OBJECTIVE}, per cent", fontsize=8)
     said = ", ".join(f"{path} {100 * share:.0f} per cent" for path, share in shares.items())
     return Picture(
         figure=drawn,
-        caption=f"The search for {rows}: validation score of its {len(trials)} complete trials "
-        "against each hyperparameter; above, its share of the variance (fANOVA).",
+        caption=f"The search for {what} ({cost}): validation score of its {len(trials)} complete "
+        "trials against each hyperparameter; above, its share of the variance (fANOVA), which few "
+        "trials estimate only roughly.",
         alt=f"Slices of the search; importance: {said}.",
     )
+
+
+def _slice(place: Axes, values: list[Any], scores: list[float], space: BaseDistribution) -> None:
+    if isinstance(space, CategoricalDistribution):
+        values = [str(value) for value in values]
+    elif getattr(space, "log", False):
+        place.set_xscale("log")
+    place.scatter(values, scores, s=14, color=OKABE_ITO[0])
+    place.tick_params(labelsize=8)
+    place.tick_params(axis="x", which="minor", labelbottom=False)

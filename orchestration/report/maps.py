@@ -1,13 +1,18 @@
 """Figs. 4 and 5: where attributes look, and which channels they use."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from PIL import Image
 
-from drmn.data.dataset import Dataset
+from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.images import images
+from drmn.errors import ConfigError, DataError
 from orchestration.report.drawing import SEQUENTIAL, Picture, figure, grid
-from orchestration.report.results import Cell
+from orchestration.report.results import Cell, Results
+from orchestration.report.shown import Shown
 from orchestration.study.files import EXPLANATION_FILE, StudyFolder
 
 _NUM_IMAGES, _NUM_SHOWN_ATTRIBUTES = 4, 2
@@ -24,43 +29,74 @@ def load_explained(folder: StudyFolder, cell: Cell) -> Explained:
         return {name: file[name] for name in file.files}
 
 
-def attention_maps(dataset: Dataset, baseline: Cell, full: Cell, folder: StudyFolder) -> Picture:
-    """Fig. 4: a few unseen images, their most telling attributes, baseline beside full model."""
+def attention_figures(
+    results: Results, baseline: Cell, full: Cell, folder: StudyFolder, shown: Shown
+) -> Iterator[Picture]:
+    """Figs. 4 and 5, where this machine has the data set that was trained on."""
+    try:
+        dataset = load_dataset(full.dataset, results.record.data_path)
+    except DataError:
+        return
+    yield attention_maps(dataset, baseline, full, folder, shown)
+    weights = channel_weights(dataset, full, folder)
+    if weights is not None:
+        yield weights
+
+
+def attention_maps(
+    dataset: Dataset, baseline: Cell, full: Cell, folder: StudyFolder, shown: Shown
+) -> Picture:
+    """Fig. 4: a few unseen images, their most telling attributes, baseline beside full model.
+
+    Raises:
+        ConfigError: ``shown`` names classes of which no image was kept.
+    """
     plain, whole = load_explained(folder, baseline), load_explained(folder, full)
-    count = min(_NUM_IMAGES, len(whole["rows"]))
-    source = images(dataset)
-    drawn, axes = grid(count, 1 + 2 * _NUM_SHOWN_ATTRIBUTES, 1.62 * count)
-    said = []
-    for line, index in zip(axes, range(count), strict=True):
-        row = int(whole["rows"][index])
+    indices = _kept_images(dataset, whole, shown.classes)
+    given = [dataset.attribute_names.index(a) for a in shown.attributes
+             if a in dataset.attribute_names]  # fmt: skip
+    source, said = images(dataset), []
+    columns = 1 + 2 * (len(given) or _NUM_SHOWN_ATTRIBUTES)
+    drawn, axes = grid(len(indices), columns, 1.62 * len(indices))
+    for line, index in zip(axes, indices, strict=True):
+        row, label = int(whole["rows"][index]), int(whole["labels"][index])
         picture = _square(source.open_image(dataset.image_paths[row]))
-        name = dataset.class_names[int(dataset.labels[row])]
-        chosen = telling_attributes(dataset.attributes, int(dataset.labels[row]))
-        line[0].imshow(picture)
-        line[0].set_title(name, fontsize=8)
+        name = dataset.class_names[label]
+        _show(line[0], picture, name)
+        chosen = given or telling_attributes(dataset.attributes, label)
         for place, attribute in enumerate(chosen):
             word = dataset.attribute_names[attribute]
-            for offset, (who, found) in enumerate((("baseline", plain), ("full", whole))):
+            for offset, (who, found) in enumerate(((baseline.row, plain), (full.row, whole))):
                 cell_axes = line[1 + 2 * place + offset]
-                cell_axes.imshow(picture)
-                cell_axes.imshow(
-                    _heat(found["attention"][index, attribute]),
-                    cmap=SEQUENTIAL,
-                    alpha=0.6,
-                    vmin=0,
-                    vmax=1,
-                )
-                cell_axes.set_title(f"{word}\n{who}", fontsize=8)
+                _show(cell_axes, picture, f"{word}\n{who}")
+                heat = _heat(found["attention"][index, attribute])
+                cell_axes.imshow(heat, cmap=SEQUENTIAL, alpha=0.6, vmin=0, vmax=1)
             said.append(f"{name}: {word}")
-        for each in line:
-            each.set_axis_off()
+    which = "the attributes asked for" if given else "two telling attributes of the class"
     return Picture(
         figure=drawn,
-        caption="Fig. 4: attention of two telling attributes of the class on unseen images, "
-        f"{baseline.row} beside {full.row}; bright: looked at. Each map is scaled to its own "
-        "maximum. The images are the first of their classes, not chosen by result.",
+        caption=f"Fig. 4: attention of {which} on unseen images, {baseline.row} beside "
+        f"{full.row}; bright: looked at. Each map is scaled to its own maximum. The images "
+        "are the first of their classes, not chosen by result.",
         alt=f"Attention maps on images of unseen classes: {'; '.join(said)}.",
     )
+
+
+def _kept_images(dataset: Dataset, found: Explained, classes: tuple[str, ...]) -> list[int]:
+    kept = [dataset.class_names[int(label)] for label in found["labels"]]
+    wanted = [name for name in classes if name in dataset.class_names]
+    for name in wanted:
+        if name not in kept:
+            raise ConfigError(
+                f"no image of {name!r} was kept for Fig. 4; those kept: {', '.join(kept)}"
+            )
+    return [kept.index(name) for name in wanted] or list(range(min(_NUM_IMAGES, len(kept))))
+
+
+def _show(axes: Axes, picture: np.ndarray, title: str) -> None:
+    axes.imshow(picture)
+    axes.set_title(title, fontsize=8)
+    axes.set_axis_off()
 
 
 def channel_weights(dataset: Dataset, full: Cell, folder: StudyFolder) -> Picture | None:

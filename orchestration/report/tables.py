@@ -1,4 +1,4 @@
-"""A study's tables as text cells, and these as Markdown, CSV or LaTeX. Numbers in per cent."""
+"""A study's tables as text cells, and these as Markdown or CSV. Numbers in per cent."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC, GZSL_SEEN, GZSL_UNSEEN
 from orchestration.report.paper_tables import PAPER_ROWS
 from orchestration.report.results import Cell, Compared, Results
-from orchestration.study.statistics import Interval
+from orchestration.study.statistics import Interval, PairedTest
 
 METRICS = {CZSL_TOP1: "Acc", GZSL_UNSEEN: "U", GZSL_SEEN: "S", GZSL_HARMONIC: "H"}
 
@@ -69,27 +69,6 @@ def to_csv(table: Table) -> str:
     return file.getvalue()
 
 
-def to_latex(table: Table) -> str:
-    """A ``table`` for booktabs; compiles as it is."""
-    lines = [" & ".join(map(_latex, row)) + r" \\" for row in table.rows]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_latex(table.caption)}}}",
-            rf"\begin{{tabular}}{{l{'c' * (len(table.header) - 1)}}}",
-            r"\toprule",
-            " & ".join(map(_latex, table.header)) + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
 def plus_minus(interval: Interval) -> str:
     """``43.1 ± 0.8``; without the second part for one seed."""
     half = (interval.high - interval.low) / 2
@@ -99,20 +78,31 @@ def plus_minus(interval: Interval) -> str:
 
 def _difference_row(each: Compared) -> list[str]:
     pair, test = each.comparison, each.test
+    tested = test.num_seeds > 1
     return [
         pair.part,
         f"{pair.without} → {pair.with_it}",
         _points(test.difference.mean),
         _limits(test.difference),
         _limits(each.bootstrap),
-        f"{test.p_value:.3f}",
-        f"{each.p_holm:.3f}",
-        f"{test.p_wilcoxon:.3f}",
+        _p(test.p_value, tested),
+        _p(each.p_holm, tested),
+        _p(test.p_wilcoxon, tested),
         _number(test.effect_size),
         _number(test.hedges_g),
-        "> 1000" if test.seeds_needed is None else str(test.seeds_needed),
+        _seeds_needed(test),
         each.verdict,
     ]
+
+
+def _p(value: float, tested: bool) -> str:
+    return f"{value:.3f}" if tested else "–"
+
+
+def _seeds_needed(test: PairedTest) -> str:
+    if test.num_seeds < 2:
+        return "–"
+    return "> 1000" if test.seeds_needed is None else str(test.seeds_needed)
 
 
 def _limits(interval: Interval) -> str:
@@ -157,14 +147,3 @@ def _caption(results: Results, dataset: str) -> str:
         f"{dataset}, {protocol} images, per cent, mean ± half-width of the 95 % t interval "
         "over seeds"
     )
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "$": r"\$",
-    "{": r"\{", "}": r"\}", "±": r"$\pm$", "Δ": r"$\Delta$", "→": r"$\to$", "–": "--",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
-}  # fmt: skip
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)

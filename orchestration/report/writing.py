@@ -4,16 +4,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from drmn.atomic import replacing
-from drmn.names import CZSL_TOP1, GZSL_HARMONIC
+from orchestration.report.cost import cost_table
+from orchestration.report.latex import to_latex
 from orchestration.report.notes import LEAKING, reading_notes
 from orchestration.report.page import html_page
-from orchestration.report.results import Results
+from orchestration.report.results import COMPARED, Results
+from orchestration.report.shown import Shown
 from orchestration.report.tables import (
     Table,
     difference_table,
     score_table,
     to_csv,
-    to_latex,
     to_markdown,
 )
 from orchestration.settings import Settings
@@ -29,11 +30,23 @@ class Format(StrEnum):
     LATEX = "tex"
 
 
-def write_report(results: Results, folder: StudyFolder, form: Format, settings: Settings) -> Path:
-    """``report.<format>`` in the study's folder."""
+def write_report(
+    results: Results,
+    folder: StudyFolder,
+    form: Format,
+    settings: Settings,
+    shown: Shown | None = None,
+) -> Path:
+    """``report.<format>`` in the study's folder.
+
+    Raises:
+        ConfigError: ``shown`` names what is not there.
+    """
     path = folder.path / f"report.{form.value}"
     if form is Format.HTML:
-        text = html_page(results, folder, settings)
+        asked = shown or Shown()
+        asked.check(results.record)
+        text = html_page(results, folder, settings, asked)
     else:
         text = plain_report(results, form)
     with replacing(path) as temporary:
@@ -54,9 +67,11 @@ def plain_report(results: Results, form: Format) -> str:
 
 
 def _tables(results: Results, dataset: str) -> list[Table]:
-    scores = [score_table(results, dataset)] if results.rows(dataset) else []
-    return scores + [
+    if not results.rows(dataset):
+        return []
+    differences = [
         difference_table(results, dataset, metric)
-        for metric in (GZSL_HARMONIC, CZSL_TOP1)
+        for metric in COMPARED
         if results.comparisons(dataset, metric)
     ]
+    return [score_table(results, dataset), *differences, cost_table(results, dataset)]

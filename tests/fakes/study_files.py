@@ -64,13 +64,14 @@ def fake_study(folder: Path, record: StudyRecord, files: Path) -> StudyFolder:
         logits = fake_logits(index, run.seed, with_global=has_global)
         logits.save(files / LOGITS_FILE)
         random = np.random.default_rng(run.seed)
+        num_attributes = len(record.attribute_names[run.dataset])
         np.savez_compressed(
             files / EXPLANATION_FILE,
             rows=np.arange(2),
             labels=np.arange(2),
-            attention=random.random((2, NUM_ATTRIBUTES, 9), dtype=np.float32),
-            scores=random.random((2, NUM_ATTRIBUTES), dtype=np.float32),
-            channel_weights=random.random((NUM_ATTRIBUTES, NUM_CHANNELS), dtype=np.float32),
+            attention=random.random((2, num_attributes, 9), dtype=np.float32),
+            scores=random.random((2, num_attributes), dtype=np.float32),
+            channel_weights=random.random((num_attributes, NUM_CHANNELS), dtype=np.float32),
         )
         study.keep(key, files, fake_result(run.dataset, run.seed, run.config))
     return study
