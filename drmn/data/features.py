@@ -29,7 +29,7 @@ from drmn.errors import DataError
 from drmn.model.backbone import build_backbone
 from drmn.model.levels import LevelSpec
 
-VERSION = 2  # raise it with any change of what is computed from the same settings
+VERSION = 3  # raise it with any change of what is computed from the same settings
 _SERIAL_SIZE = 1 << 15  # torch hands larger element-wise work to its pool of threads
 
 _log = logging.getLogger("drmn")
@@ -170,8 +170,14 @@ def ensure_features(
             store is damaged, or the cache cannot be written to.
     """
     backbone = build_backbone(replace(backbone_config, train="none"))
+    source = pictures if pictures is not None else images(dataset)
     settings = feature_settings(
-        dataset, backbone_config.name, backbone.weights_hash, image_size, dtype
+        dataset,
+        backbone_config.name,
+        backbone.weights_hash,
+        image_size,
+        pictures=source.fingerprint(dataset.image_paths),
+        dtype=dtype,
     )
     folder = cache_root / "features" / settings_key(settings)
     if folder.is_dir():
@@ -183,7 +189,7 @@ def ensure_features(
             if not folder.is_dir():
                 Extraction(
                     tails=dataset.image_paths,
-                    pictures=pictures if pictures is not None else images(dataset),
+                    pictures=source,
                     backbone=backbone,
                     image_size=image_size,
                     settings=settings,
@@ -199,13 +205,20 @@ def ensure_features(
 
 
 def feature_settings(
-    dataset: Dataset, backbone: str, weights_hash: str, image_size: int, dtype: str = DTYPE
+    dataset: Dataset,
+    backbone: str,
+    weights_hash: str,
+    image_size: int,
+    *,
+    pictures: str,
+    dtype: str = DTYPE,
 ) -> dict[str, object]:
-    """All that cached features depend on."""
+    """All that cached features depend on; ``pictures`` is the fingerprint of their files."""
     return {
         "version": VERSION,
         "dtype": dtype,
         "data_hash": dataset.data_hash,
+        "pictures": pictures,
         "backbone": backbone,
         "weights_hash": weights_hash,
         "transform": transforms.describe(image_size),

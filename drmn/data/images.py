@@ -3,25 +3,27 @@
 Sources may be pickled, forked and shared between threads: a zip is reopened in each process.
 """
 
+import hashlib
 import io
 import os
 import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from PIL import Image, UnidentifiedImageError
 
-from drmn.data.dataset import Dataset
+from drmn.data.dataset import Dataset, digest
 from drmn.data.paths import match_tails
 from drmn.errors import DataError
 
 ZIP_FILE = "images.zip"
 MAX_PIXELS = 50_000_000  # more is taken for a decompression bomb; SUN's largest is 13 million
 MAX_FILE_BYTES = 200_000_000
+NUM_SAMPLED = 64  # files of a folder whose bytes the fingerprint covers, at least
 
 UNREADABLE = (
     OSError,  # PIL.UnidentifiedImageError and truncated files among them
@@ -58,6 +60,14 @@ class ImageSource(Protocol):
         """The decoded RGB picture. Raises DataError (with its row) if absent or broken."""
         ...
 
+    def fingerprint(self, tails: Sequence[str]) -> str:
+        """16 hex digits that change when the pictures do; cheap, so not every byte is read.
+
+        A zip: size and CRC-32 of every file. A folder: the size of every file, the SHA-256 of
+        64 files spread evenly. Prepared pictures: what those they were made from have.
+        """
+        ...
+
 
 class _IndexedImages(ABC):
     """What folder and archive share: an index of tails, and errors that name file and row."""
@@ -87,9 +97,26 @@ class _IndexedImages(ABC):
                 "download that file again",
             ) from error
 
+    def fingerprint(self, tails: Sequence[str]) -> str:
+        step = max(1, len(tails) // NUM_SAMPLED)
+        return digest(
+            f"{tail} {self._mark(tail, is_sampled=number % step == 0)}"
+            for number, tail in enumerate(tails)
+        )
+
+    def _mark(self, tail: str, *, is_sampled: bool) -> str:
+        try:
+            return self._describe(self._index[tail], is_sampled=is_sampled)
+        except (KeyError, OSError):
+            return "absent"
+
     @abstractmethod
     def _read(self, path: str) -> bytes:
         """The file's bytes."""
+
+    @abstractmethod
+    def _describe(self, path: str, *, is_sampled: bool) -> str:
+        """What tells the file from another; with ``is_sampled`` all its bytes may be read."""
 
 
 class ImageFolder(_IndexedImages):
@@ -102,6 +129,11 @@ class ImageFolder(_IndexedImages):
         file = self.location / path
         check_size(file.stat().st_size)
         return file.read_bytes()
+
+    def _describe(self, path: str, *, is_sampled: bool) -> str:
+        file = self.location / path
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if is_sampled else ""
+        return f"{file.stat().st_size} {sha256}"
 
 
 class ImageZip(_IndexedImages):
@@ -139,6 +171,10 @@ class ImageZip(_IndexedImages):
         check_size(archive.getinfo(path).file_size)
         return archive.read(path)
 
+    def _describe(self, path: str, *, is_sampled: bool) -> str:  # noqa: ARG002
+        member = self._zip().getinfo(path)
+        return f"{member.file_size} {member.CRC:08x}"
+
 
 class WithBlanks:
     """Excluded images are black and never opened: they have a row, but are in no split."""
@@ -155,6 +191,9 @@ class WithBlanks:
         if tail in self._excluded:
             return Image.new("RGB", (1, 1))
         return self._source.open_image(tail)
+
+    def fingerprint(self, tails: Sequence[str]) -> str:
+        return self._source.fingerprint([tail for tail in tails if tail not in self._excluded])
 
 
 def images(dataset: Dataset) -> ImageSource:

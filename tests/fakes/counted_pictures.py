@@ -20,6 +20,7 @@ class Counted:
 
     def __init__(self, source: ImageSource, log: Path) -> None:
         self.location, self.has = source.location, source.has
+        self.fingerprint = source.fingerprint
         self._source, self._log = source, log
 
     def open_image(self, tail: str) -> Image.Image:

@@ -28,7 +28,7 @@ from drmn.data.pixels.manifest import (
 from drmn.data.storage import Storage
 from drmn.errors import DataError
 
-VERSION = 1
+VERSION = 2
 SHARD_BYTES = 64 << 20
 
 Progress = Callable[[int, int], None]
@@ -69,7 +69,8 @@ def prepare(
         DataError: too many pictures are unreadable (whole shards and the report are kept), the
             place holds other pixels, or cannot be written to.
     """
-    manifest = _resumed(storage, _empty(dataset, image_size, shard_bytes))
+    pictures = source.fingerprint(dataset.image_paths)
+    manifest = _resumed(storage, _empty(dataset, pictures, image_size, shard_bytes))
     done = {shard.index for shard in manifest.shards}
     jobs = [job for job in _jobs(dataset, manifest, image_size) if job.index not in done]
     _check_bad(manifest, storage, max_bad)
@@ -137,11 +138,12 @@ def _arrow_file(job: PixelJob, pixels: list[bytes]) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _empty(dataset: Dataset, image_size: int, shard_bytes: int) -> PixelManifest:
+def _empty(dataset: Dataset, pictures: str, image_size: int, shard_bytes: int) -> PixelManifest:
     return PixelManifest(
         settings={
             "version": VERSION,
             "data_hash": dataset.data_hash,
+            "pictures": pictures,
             "transform": transforms.describe(image_size),
         },
         num_rows=len(dataset.image_paths),

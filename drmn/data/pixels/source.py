@@ -1,5 +1,6 @@
 """Prepared pixels as a source of pictures, by memory map."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,10 @@ class PreparedImages:
         pixels = self._shard(index).column("pixels")[row].as_buffer()
         shape = (self.image_size, self.image_size, 3)
         return Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape))
+
+    def fingerprint(self, _tails: Sequence[str]) -> str:
+        """Of the pictures that these were prepared from; shards are checked when they come."""
+        return str(self._manifest.settings["pictures"])
 
     def _index(self) -> dict[str, tuple[int, int]]:
         """Shard and row of each image; read from the shards once."""

@@ -172,3 +172,54 @@ def test_real_photographs(real_dataset: Callable[[str], Dataset]) -> None:
     source = images(dataset)
     check_images_present(dataset, source)
     assert source.open_image(dataset.image_paths[-1]).size == (32, 32)
+
+
+def _repaint(dataset: Dataset, row: int, size: int) -> None:
+    """Another picture under the same name, its file of that many bytes."""
+    path = dataset.root / "images" / dataset.image_paths[row]
+    Image.new("RGB", (8, 6), (row, 99, 0)).save(path, "PNG")
+    path.write_bytes(path.read_bytes().ljust(size, b"\0"))
+
+
+def test_a_fingerprint_tells_other_pictures_under_the_same_paths(layout: Any) -> None:
+    layout.draw()
+    dataset = load_dataset("tiny", layout.write())
+    before = images(dataset).fingerprint(dataset.image_paths)
+    assert images(dataset).fingerprint(dataset.image_paths) == before
+    _repaint(dataset, 3, 400)
+    after = images(dataset).fingerprint(dataset.image_paths)
+    assert after != before
+    _repaint(dataset, 4, 400)
+    assert images(dataset).fingerprint(dataset.image_paths) not in {before, after}
+
+
+def test_a_folders_fingerprint_reads_a_sample_of_the_files(
+    layout: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout.draw()
+    dataset = load_dataset("tiny", layout.write())
+    monkeypatch.setattr(images_module, "NUM_SAMPLED", 15)
+    for row in (6, 7):
+        _repaint(dataset, row, 400)
+    before = images(dataset).fingerprint(dataset.image_paths)
+    _repaint(dataset, 7, 400)
+    path = dataset.root / "images" / dataset.image_paths[7]
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert images(dataset).fingerprint(dataset.image_paths) == before
+    path = dataset.root / "images" / dataset.image_paths[6]
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert images(dataset).fingerprint(dataset.image_paths) != before
+
+
+def test_a_zips_fingerprint_covers_every_byte(layout: Any) -> None:
+    archive = layout.pack()
+    dataset = load_dataset("tiny", layout.write())
+    before = images(dataset).fingerprint(dataset.image_paths)
+    with zipfile.ZipFile(archive) as old:
+        files = {name: old.read(name) for name in old.namelist()}
+    name = sorted(files)[-1]
+    files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
+    with zipfile.ZipFile(archive, "w") as new:
+        for each, data in files.items():
+            new.writestr(each, data)
+    assert images(dataset).fingerprint(dataset.image_paths) != before

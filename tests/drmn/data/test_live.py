@@ -1,5 +1,6 @@
 """Images for tuned backbones: order, augmentation, and a cache that keeps to its bytes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ class Counted:
 
     def has(self, tail: str) -> bool:
         return self._source.has(tail)
+
+    def fingerprint(self, tails: Sequence[str]) -> str:
+        return self._source.fingerprint(tails)
 
     def open_image(self, tail: str) -> Image.Image:
         self.opened.append(tail)

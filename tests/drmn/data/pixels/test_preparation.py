@@ -147,6 +147,7 @@ class Slow:
 
     def __init__(self, source: ImageSource) -> None:
         self.location, self.has, self._source = source.location, source.has, source
+        self.fingerprint = source.fingerprint
 
     def open_image(self, tail: str) -> Image.Image:
         time.sleep(0.05)
