@@ -1,7 +1,7 @@
 """The command line: ``drmn`` and, for its most used sub-command, ``drmn-sweep``.
 
 Exit codes: 0 done; 1 it was started and failed; 2 a mistake in the request or the data;
-130 interrupted.
+130 interrupted (Ctrl-C); 143 terminated (SIGTERM, `drmn runs stop`).
 """
 
 import sys
@@ -20,10 +20,10 @@ from orchestration.cli_runs import runs_app
 from orchestration.cli_sweep import sweep
 from orchestration.cli_train import train
 from orchestration.searching import SweepInterruptedError
+from orchestration.stopping.brake import EXIT_INTERRUPTED, StoppedNow
 
 EXIT_FAILED = 1
 EXIT_MISTAKE = 2
-EXIT_INTERRUPTED = 130
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -74,11 +74,11 @@ def _guarded(command: Callable[[], None]) -> None:
         command()
     except SweepInterruptedError as error:
         Console(stderr=True).print(escape(str(error)), highlight=False, soft_wrap=True)
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(error.exit_code)
     except DrmnError as error:
         console = Console(stderr=True)
         console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_MISTAKE if isinstance(error, ConfigError | DataError) else EXIT_FAILED)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         Console(stderr=True).print("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(error.exit_code if isinstance(error, StoppedNow) else EXIT_INTERRUPTED)

@@ -1,5 +1,6 @@
-"""``drmn runs``: sweeps of this machine, and how to go on with one."""
+"""``drmn runs``: sweeps of this machine, how to stop one and how to go on with it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,15 +9,21 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from drmn.errors import DrmnError
+from drmn.errors import ConfigError, DrmnError
 from orchestration.finishing import RESULT_FILE
 from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.request import SweepRequest
 from orchestration.request_file import REQUEST_FILE, load_request
 from orchestration.settings import read_settings
+from orchestration.stopping.budget import USAGE_FILE, Budget, Meter, parse_budget
+from orchestration.stopping.driver import stop_driver
+from orchestration.stopping.state import describe_state, is_done, num_ended
 from orchestration.summary import print_summary
 from orchestration.sweep import run_sweep
 
-runs_app = typer.Typer(name="runs", help="List, show and resume sweeps.", no_args_is_help=True)
+runs_app = typer.Typer(
+    name="runs", help="List, show, stop and resume sweeps.", no_args_is_help=True
+)
 
 SweepName = Annotated[str, typer.Argument(help="As `drmn runs list` shows it.")]
 
@@ -36,10 +43,9 @@ def list_runs() -> None:
 def _row(folder: Path) -> tuple[str, str, str, str]:
     try:
         request = load_request(folder)
-        ended = len(Ledger(folder / LEDGER_FILE).fates())
+        ended, state = num_ended(folder), describe_state(request, folder)
     except DrmnError as error:
         return folder.name, "", "", f"damaged: {error.message}"
-    state = "done" if (folder / RESULT_FILE).exists() else "unfinished"
     return request.name, request.config.data.dataset, f"{ended} of {request.num_trials}", state
 
 
@@ -61,11 +67,53 @@ def show(name: SweepName) -> None:
 
 
 @runs_app.command("resume")
-def resume(name: SweepName) -> None:
-    """Go on with a sweep whose driver died or was interrupted: nothing lost, nothing doubled."""
+def resume(
+    name: SweepName,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="8h|90m|2d|4gpu-h|none",
+            help="Instead of the sweep's own, earlier attempts included; repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Go on with a sweep that was killed, stopped or out of budget: nothing lost or doubled."""
     settings, console = read_settings(), Console(soft_wrap=True)
     folder = settings.sweep_folder(name)
     request = load_request(folder)
-    if (folder / RESULT_FILE).exists():
+    if is_done(request, folder):
         raise DrmnError(f"the sweep {name!r} is done", f"its result is in {folder / RESULT_FILE}")
-    print_summary(run_sweep(request, settings, console, resume=True), settings, console)
+    if budget:
+        limits = Budget() if budget == ["none"] else parse_budget(budget)
+        request = replace(request, budget=limits)
+    _check_budget(request, folder)
+    result = run_sweep(request, settings, console, resume=True)
+    print_summary(result, settings, console)
+
+
+def _check_budget(request: SweepRequest, folder: Path) -> None:
+    used = Meter(folder / USAGE_FILE)
+    if spent := request.budget.spent(used.wall_h, used.gpu_h):
+        raise ConfigError(
+            f"{spent}: the attempts so far took {used.wall_h:.3g} h and {used.gpu_h:.3g} GPU-h",
+            "give a larger --budget, or --budget none",
+        )
+
+
+@runs_app.command("stop")
+def stop(
+    name: SweepName,
+    now: Annotated[
+        bool, typer.Option("--now", help="Do not wait for the running epochs; they are lost.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for its end.")] = 600.0,
+) -> None:
+    """End a running sweep after its running epochs; `drmn runs resume` goes on with it."""
+    folder, console = read_settings().sweep_folder(name), Console(soft_wrap=True)
+    load_request(folder)
+    driver = stop_driver(folder, name, now=now, timeout_s=timeout)
+    if driver is None:
+        console.print(f"no process runs the sweep {name}", highlight=False)
+        return
+    console.print(f"{driver} has stopped", highlight=False)
+    console.print(f"continue with `drmn runs resume {name}`", highlight=False)

@@ -15,6 +15,7 @@ from orchestration.datasets import resolve_data_root
 from orchestration.recipe import recipe
 from orchestration.request import Pruner, PruningRule, Resources, SweepRequest
 from orchestration.settings import read_settings
+from orchestration.stopping.budget import parse_budget
 from orchestration.summary import print_summary
 from orchestration.sweep import run_sweep
 from search_spaces.registry import search_space
@@ -48,6 +49,14 @@ def sweep(
     trials: Annotated[
         int, typer.Option(min=1, help="How many to try.", rich_help_panel=_SEARCH)
     ] = 16,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="8h|90m|2d|4gpu-h",
+            help="End the search after so much wall or GPU time; repeatable.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Of a full trial.", rich_help_panel=_SEARCH)
     ] = None,
@@ -145,6 +154,7 @@ def sweep(
             reduction_factor=reduction_factor,
             min_samples=min_samples,
         ),
+        budget=parse_budget(budget or []),
         seed=seed,
         final_seeds=final_seeds,
         paper_final=paper_final,

@@ -3,12 +3,15 @@
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import ray
 
 from drmn.errors import ConfigError
 from orchestration.request import Resources
+from orchestration.stopping.brake import stop_now
 
 _EMBEDDED_CPUS = os.cpu_count() or 1
 
@@ -23,6 +26,7 @@ def cluster(address: str | None) -> Iterator[None]:
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # stopping.brake has its own
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
     try:
         ray.init(
@@ -37,6 +41,8 @@ def cluster(address: str | None) -> Iterator[None]:
             f"no Ray cluster answers at {address!r} ({error})",
             "start one with `ray start --head`, or unset RAY_ADDRESS to run locally",
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop_now)  # Ray's own handler exits with the signal's number
     try:
         yield
     finally:

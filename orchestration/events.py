@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 
 from drmn.config_tree import Scalar
 from drmn.names import EPOCH
+from orchestration.stopping.brake import Brake
 
 TRIAL = "trial"
 OVERRIDES = "overrides"
@@ -17,11 +18,17 @@ CHECKPOINTS = "checkpoints"
 
 
 class Fate(Enum):
-    """How a trial ended."""
+    """How a trial ended, or that it was stopped before it did and can be continued."""
 
     COMPLETE = "complete"
     PRUNED = "pruned"
     FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can follow."""
+        return self is not Fate.STOPPED
 
 
 class TrialObserver(Protocol):
@@ -34,7 +41,7 @@ class TrialObserver(Protocol):
         """One epoch's metrics."""
 
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
-        """The trial is over; ``reason`` is empty unless it failed."""
+        """The trial is over; ``reason`` is empty unless it failed or was stopped."""
 
 
 def trial_name(trial: Trial) -> str:
@@ -50,12 +57,15 @@ class TrialEvents(tune.Callback):
         observers: Sequence[TrialObserver],
         *,
         num_epochs: int,
+        brake: Brake,
         known: Mapping[str, int] | None = None,
     ) -> None:
         """``known``: last epoch of each trial that observers were told of by an earlier driver."""
         self._observers = observers
         self._num_epochs = num_epochs
+        self._brake = brake
         self._known = dict(known or {})
+        self._started: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its callbacks; observers hold threads and connections and stay behind."""
@@ -63,23 +73,30 @@ class TrialEvents(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune's hook."""
+        self._started.add(trial_name(trial))
         for observer in self._observers:
             observer.started(trial_name(trial), trial.config[OVERRIDES])
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
-        """Tune's hook."""
-        if int(result[EPOCH]) <= self._known.get(trial_name(trial), 0):
+        """Tune's hook; a trial that lost its process repeats an epoch, which is told once."""
+        name, epoch = trial_name(trial), int(result[EPOCH])
+        if epoch <= self._known.get(name, 0):
             return
+        self._known[name] = epoch
         for observer in self._observers:
-            observer.epoch_ended(trial_name(trial), int(result[EPOCH]), result)
+            observer.epoch_ended(name, epoch, result)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
         """Tune's hook."""
         epoch = _last_epoch(trial)
+        if trial_name(trial) in self._brake.held:
+            if trial_name(trial) in self._started:
+                self._end(trial, Fate.STOPPED, epoch, self._brake.reason)
+            return
         self._end(trial, Fate.COMPLETE if epoch >= self._num_epochs else Fate.PRUNED, epoch, "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:

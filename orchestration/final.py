@@ -72,7 +72,7 @@ class Contender:
 
     def folder(self, root: Path, seed: int) -> Path:
         """Where one run's result lies below ``root``."""
-        return root / self.name / f"seed-{seed}"
+        return root / f"{self.name}-{self.config.hash()}" / f"seed-{seed}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ def log_tested(
     """A contender's runs; the winner's test scores are repeated on the sweep's own run."""
     contender, config = tested.contender, tested.contender.config
     name = "final" if contender.name == WINNER else f"final, {contender.name}'s setting"
-    key = f"{parent.sweep}/final-{contender.name}"
+    key = f"{parent.sweep}/final-{contender.name}-{config.hash()}"
     run_tags = {**parent.tags, **tags, Tag.KIND: "final", Tag.CONFIG_HASH: config.hash()}
     run_id = tracker.open_run(key, name, run_tags, parent.run_id)
     tracker.log_params(run_id, config.flat())
@@ -28,8 +28,7 @@ def log_tested(
         _log_run(tracker, seed_id, contender.run_config(seed), result)
     targets = [run_id, parent.run_id] if contender.name == WINNER else [run_id]
     for target in targets:
-        if not tracker.last_step(target, phased("test", GZSL_HARMONIC)):
-            tracker.log_metrics(target, _summary(tested), config.training.epochs)
+        tracker.show_metrics(target, _summary(tested), config.training.epochs)
     tracker.close_run(run_id, Status.FINISHED)
 
 

@@ -77,8 +77,7 @@ class Finishing:
             DrmnError: no trial ended an epoch, or final runs failed.
         """
         winner = self.ledger.winner(self.request.objective)
-        if not self.tracker.last_step(self.parent.run_id, self.request.objective):
-            self.tracker.log_metrics(self.parent.run_id, winner.metrics, winner.epoch)
+        self.tracker.show_metrics(self.parent.run_id, winner.metrics, winner.epoch)
         tested = self._tested(self._contenders(winner))
         for each in tested:
             log_tested(self.tracker, self.parent, each, self._tags())

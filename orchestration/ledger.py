@@ -39,6 +39,16 @@ class TrialHistory:
         """0 before the first epoch has ended."""
         return max(self.epochs, default=0)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has a fate that nothing can follow."""
+        return self.fate is not None and self.fate.is_final
+
+    def go_on(self) -> None:
+        """Forget that it was stopped."""
+        if not self.is_over:
+            self.fate, self.reason = None, ""
+
 
 class Ledger:
     """An observer that appends to ``file``; reading it back gives the winner and the counts."""
@@ -98,7 +108,8 @@ class Ledger:
         histories: dict[str, TrialHistory] = {}
         for entry in self._entries():
             if "overrides" in entry:
-                histories.setdefault(entry["trial"], TrialHistory(overrides=entry["overrides"]))
+                new = TrialHistory(overrides=entry["overrides"])
+                histories.setdefault(entry["trial"], new).go_on()
             elif "epoch" in entry:
                 histories[entry["trial"]].epochs.setdefault(entry["epoch"], entry["metrics"])
             elif "fate" in entry:
@@ -107,8 +118,8 @@ class Ledger:
         return histories
 
     def fates(self) -> dict[str, Fate]:
-        """How each ended trial ended."""
-        return {e["trial"]: Fate(e["fate"]) for e in self._entries() if "fate" in e}
+        """How each trial ended that is not under way."""
+        return {name: h.fate for name, h in self.histories().items() if h.fate is not None}
 
     def _append(self, entry: dict[str, Any]) -> None:
         self._drop_cut_line()

@@ -44,6 +44,7 @@ class TrialLines:
             Fate.COMPLETE: "complete",
             Fate.PRUNED: f"pruned after epoch {epoch}",
             Fate.FAILED: f"failed after epoch {epoch}: {reason}",
+            Fate.STOPPED: f"stopped after epoch {epoch}: {reason}",
         }[fate]
         style = "red" if fate is Fate.FAILED else None
         self._console.print(f"trial {trial}  {text}", style=style, highlight=False)

@@ -22,8 +22,9 @@ def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str
     """Tell the study the fates that were decided but not told; return the unfinished trials.
 
     A trial is decided if the ledger has its fate, if the pruner had stopped it, or if it had ended
-    its last epoch. All others that the study holds for RUNNING are unfinished.
+    its last epoch. All others that the study holds for RUNNING, or parked, are unfinished.
     """
+    _unpark(study)
     _adopt_told_fates(study, ledger)
     histories = ledger.histories()
     unfinished = []
@@ -35,7 +36,7 @@ def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str
             unfinished.append(name)
             continue
         _tell(study, frozen.number, fate, history, objective)
-        if history.fate is None:
+        if not history.is_over:
             ledger.ended(name, fate, history.last_epoch, "")
     return unfinished
 
@@ -47,8 +48,21 @@ def _adopt_told_fates(study: optuna.Study, ledger: Ledger) -> None:
         name = trial_label(frozen.number)
         if name not in histories:
             ledger.started(name, frozen.params)
-        if name not in histories or histories[name].fate is None:
+        if name not in histories or not histories[name].is_over:
             ledger.ended(name, _FATES[frozen.state], frozen.last_step or 0, "")
+
+
+def park_unfinished(study: optuna.Study) -> None:
+    """Have the study hold for WAITING, no longer for RUNNING, what no driver goes on with."""
+    for frozen in running_trials(study):
+        study._storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
+
+
+def _unpark(study: optuna.Study) -> None:
+    """Inverse of :func:`park_unfinished`; a trial enqueued and never asked has no parameters."""
+    for frozen in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        if frozen.params:
+            study._storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING)
 
 
 def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> None:
@@ -58,13 +72,13 @@ def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> N
         for epoch in sorted(history.epochs):
             logger.epoch_ended(trial, epoch, history.epochs[epoch])
         if history.fate is not None:
-            logger.ended(trial, history.fate, history.last_epoch, "")
+            logger.ended(trial, history.fate, history.last_epoch, history.reason)
 
 
 def _decided(name: str, history: TrialHistory | None, rule: Rule) -> Fate | None:
     if history is None:
         return None
-    if history.fate is not None:
+    if history.is_over:
         return history.fate
     if name in rule.stopped:
         return Fate.PRUNED

@@ -12,6 +12,7 @@ from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
 from orchestration.sampling import SamplerName, SamplerRule, check_word
+from orchestration.stopping.budget import Budget
 from search_spaces.domain import SearchSpace
 from search_spaces.grid import grid
 from search_spaces.paper import BETA
@@ -101,6 +102,7 @@ class SweepRequest:
     max_concurrent: int | None = None
     resources: Resources = Resources()
     pruning: PruningRule = PruningRule()
+    budget: Budget = field(default_factory=Budget)
     seed: int = 0
     final_seeds: int = 5
     """How many times the winner is trained on trainval, each time evaluated on test once."""
@@ -133,6 +135,11 @@ class SweepRequest:
         if self.final_seeds < 1:
             raise ConfigError(
                 f"the value of `final_seeds` is {self.final_seeds!r}, but must be >= 1"
+            )
+        if self.budget.gpu_h is not None and not self.resources.gpus:
+            raise ConfigError(
+                f"the budget is {self.budget.gpu_h:g} GPU-h, but the trials reserve no GPU",
+                "limit the wall time, as with --budget 8h, or give --gpus-per-trial",
             )
         epochs = self.config.training.epochs
         if self.pruning.pruner is not Pruner.NONE and self.pruning.grace_period > epochs:

@@ -10,6 +10,7 @@ from drmn.config import Config
 from drmn.errors import ConfigError, DataError
 from orchestration.request import PruningRule, Resources, SweepRequest
 from orchestration.sampling import SamplerRule
+from orchestration.stopping.budget import Budget
 from search_spaces.domain import Choice, Domain, LogUniform, Uniform
 
 REQUEST_FILE = "request.json"
@@ -26,6 +27,11 @@ def save_request(request: SweepRequest, folder: Path) -> None:
         ConfigError: the sweep exists.
     """
     check_is_new(request.name, folder)
+    write_request(request, folder)
+
+
+def write_request(request: SweepRequest, folder: Path) -> None:
+    """Write it, also over an earlier one of the same sweep."""
     content = {
         "name": request.name,
         "identity": request.identity,
@@ -37,6 +43,7 @@ def save_request(request: SweepRequest, folder: Path) -> None:
         "max_concurrent": request.max_concurrent,
         "resources": asdict(request.resources),
         "pruning": asdict(request.pruning),
+        "budget": asdict(request.budget),
         "seed": request.seed,
         "final_seeds": request.final_seeds,
         "paper_final": request.paper_final,
@@ -101,6 +108,7 @@ def _from_json(content: dict[str, Any]) -> SweepRequest:
             "sampler": SamplerRule(**content["sampler"]),
             "enqueued": tuple(content["enqueued"]),
             "warm_start": tuple(content["warm_start"]),
+            "budget": Budget(**content["budget"]),
         }
     )
 

@@ -17,18 +17,25 @@ from orchestration.progress import TrialLines
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import JOURNAL_FILE, Journal
 from orchestration.pruning.scheduler import RuleScheduler
-from orchestration.reconcile import settle_runs, settle_study
+from orchestration.reconcile import park_unfinished, settle_runs, settle_study
 from orchestration.request import SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.searcher.study import open_study
 from orchestration.settings import Settings
+from orchestration.stopping.brake import EXIT_INTERRUPTED, Brake, heeding_signals
+from orchestration.stopping.budget import USAGE_FILE, Meter
+from orchestration.stopping.holding import Watch
 from orchestration.trainable import DrmnTrainable, TrialContext
 from orchestration.trial_logging import TrialLogger
 from orchestration.trials import run_trials
 
 
 class SweepInterruptedError(DrmnError):
-    """The sweep ended before all of its trials did."""
+    """The sweep ended before all of its trials did; ``exit_code`` says to what signal."""
+
+    def __init__(self, message: str, remedy: str, exit_code: int) -> None:
+        super().__init__(message, remedy)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +52,13 @@ class SearchParts:
 
 
 def search(request: SweepRequest, settings: Settings, console: Console, parts: SearchParts) -> None:
-    """Run all trials to their ends, those of an earlier driver included.
+    """Run all trials to their ends or to the budget's, those of an earlier driver included.
 
     Raises:
-        SweepInterruptedError: trials are left; the sweep can be resumed.
+        SweepInterruptedError: trials are left after a signal; the sweep can be resumed.
+        StoppedNow: at a second signal.
     """
+    brake, meter = Brake(), Meter(parts.folder / USAGE_FILE)
     ledger, attempt = parts.ledger, parts.ledger.begin_attempt()
     study = open_study(request, open_storage(settings.study_storage, parts.folder / STUDY_FILE))
     num_epochs = request.config.training.epochs
@@ -61,27 +70,35 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         settle_runs(parts.logger, histories)
         observers.append(parts.logger)
     known = {name: history.last_epoch for name, history in histories.items()}
-    run_trials(
-        request,
-        settings,
-        parts.context,
-        attempt=attempt,
-        study=study,
-        scheduler=RuleScheduler(journal, request.objective),
-        unfinished={
-            name: list_checkpoints(settings.sweep_storage, request.name, attempt - 1, name)
-            for name in left
-        },
-        events=TrialEvents(observers, num_epochs=num_epochs, known=known),
-        trainable=parts.trainable,
-    )
-    _check_complete(request, ledger)
+    try:
+        with heeding_signals(brake):
+            run_trials(
+                request,
+                settings,
+                parts.context,
+                attempt=attempt,
+                study=study,
+                scheduler=RuleScheduler(journal, request.objective, brake),
+                watch=Watch(brake, request.budget, meter, console),
+                brake=brake,
+                unfinished={
+                    name: list_checkpoints(settings.sweep_storage, request.name, attempt - 1, name)
+                    for name in left
+                },
+                events=TrialEvents(observers, num_epochs=num_epochs, brake=brake, known=known),
+                trainable=parts.trainable,
+            )
+    finally:
+        park_unfinished(study)
+        meter.save()
+    _check_complete(request, ledger, brake)
 
 
-def _check_complete(request: SweepRequest, ledger: Ledger) -> None:
-    num_ended = len(ledger.fates())
-    if num_ended < request.num_trials:
+def _check_complete(request: SweepRequest, ledger: Ledger, brake: Brake) -> None:
+    num_ended = sum(fate.is_final for fate in ledger.fates().values())
+    if num_ended < request.num_trials and (brake.exit_code or not brake.is_pulled):
         raise SweepInterruptedError(
             f"{num_ended} of {request.num_trials} trials have ended",
             f"continue with `drmn runs resume {request.name}`",
+            brake.exit_code or EXIT_INTERRUPTED,
         )

@@ -15,9 +15,10 @@ from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.levels import prepare_levels, weights_hash
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.request import SweepRequest
-from orchestration.request_file import check_is_new, save_request
-from orchestration.searching import SearchParts, search
+from orchestration.request_file import check_is_new, save_request, write_request
+from orchestration.searching import SearchParts, SweepInterruptedError, search
 from orchestration.settings import Settings
+from orchestration.stopping.driver import driving
 from orchestration.tracking import Status, Tag, Tracker
 from orchestration.trainable import TrialContext
 from orchestration.trial_logging import SweepRun, TrialLogger
@@ -31,11 +32,24 @@ def run_sweep(
     """Run ``request`` to its end; with ``resume`` take up what an earlier driver left.
 
     Raises:
-        SweepInterruptedError: trials are left; the sweep can be resumed.
+        SweepInterruptedError: trials are left after a signal; the sweep can be resumed.
+        StoppedNow: at a second signal; the same.
+        ConfigError: another process runs this sweep.
         DataError: the data set cannot be used.
         ConfigError: the request is infeasible on the cluster at hand.
         TrackingError: MLflow refuses.
     """
+    with driving(settings.sweep_folder(request.name), request.name):
+        try:
+            return _run(request, settings, console, resume=resume)
+        except KeyboardInterrupt:
+            console.print(f"continue with `drmn runs resume {request.name}`", highlight=False)
+            raise
+
+
+def _run(
+    request: SweepRequest, settings: Settings, console: Console, *, resume: bool
+) -> SweepResult:
     dataset = load_dataset(request.config.data.dataset, request.data_root)
     validation_split(dataset, request.config.validation)
     console.print(
@@ -49,8 +63,7 @@ def run_sweep(
             check_is_new(request.name, settings.sweep_folder(request.name))
         tracker = Tracker(settings, _experiment(request, dataset))
         features = prepare_levels(dataset, request.config, settings.cache_root, console)
-        if not resume:
-            save_request(request, settings.sweep_folder(request.name))
+        (write_request if resume else save_request)(request, settings.sweep_folder(request.name))
         return _Sweep(request, settings, console, dataset, features, tracker).run()
 
 
@@ -88,6 +101,9 @@ class _Sweep:
             trouble = self._search(parent)
             result = self._finishing(parent).run(trouble)
             status = Status.FINISHED
+        except (SweepInterruptedError, KeyboardInterrupt):
+            status = Status.STOPPED
+            raise
         finally:
             self._tracker.close_run(parent.run_id, status)
         write_result(result)

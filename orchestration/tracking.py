@@ -47,15 +47,17 @@ class Tag(StrEnum):
     SWEEP = "drmn.sweep"
     KIND = "drmn.kind"
     FAILURE = "drmn.failure"
+    STOPPED = "drmn.stopped"
     COMMAND = "drmn.command"
 
 
 class Status(StrEnum):
-    """How a run ended, in MLflow's words; a pruned trial is KILLED."""
+    """How a run ended, in MLflow's words; a pruned or stopped trial is KILLED."""
 
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     PRUNED = "KILLED"
+    STOPPED = "KILLED"
 
 
 @contextlib.contextmanager
@@ -128,6 +130,14 @@ class Tracker:
         ]
         for start in range(0, len(entries), _MAX_METRICS):
             self._client.log_batch(run_id, metrics=entries[start : start + _MAX_METRICS])
+
+    def show_metrics(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+        """Have the run show these values, of a step it does not yet have if it shows others."""
+        with _server_errors():
+            shown = self._client.get_run(run_id).data.metrics
+        if any(shown.get(key) != value for key, value in metrics.items()):
+            last = max(self.last_step(run_id, key) for key in metrics)
+            self.log_metrics(run_id, metrics, max(step, last + 1))
 
     @_server_errors()
     def last_step(self, run_id: str, metric: str) -> int:

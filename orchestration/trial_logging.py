@@ -29,6 +29,7 @@ _STATUS = {
     Fate.COMPLETE: Status.FINISHED,
     Fate.PRUNED: Status.PRUNED,
     Fate.FAILED: Status.FAILED,
+    Fate.STOPPED: Status.STOPPED,
 }
 
 
@@ -122,7 +123,8 @@ class TrialLogger:
     def _close(self, trial: str, fate: Fate, reason: str) -> None:
         self._write(trial)
         if reason:
-            self._tracker.log_tags(self._run_id(trial), {Tag.FAILURE: reason[:500]})
+            tag = Tag.STOPPED if fate is Fate.STOPPED else Tag.FAILURE
+            self._tracker.log_tags(self._run_id(trial), {tag: reason[:500]})
         self._tracker.close_run(self._run_id(trial), _STATUS[fate])
 
     def _drain(self) -> None:

@@ -11,8 +11,11 @@ from orchestration.cluster import default_concurrency
 from orchestration.events import TrialEvents, trial_name
 from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.request import SweepRequest
+from orchestration.retrying import MAX_LOSSES
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.settings import Settings
+from orchestration.stopping.brake import Brake
+from orchestration.stopping.holding import HoldingSearcher, Watch
 from orchestration.trainable import DrmnTrainable, TrialContext
 
 
@@ -24,6 +27,8 @@ def run_trials(
     attempt: int,
     study: optuna.Study,
     scheduler: RuleScheduler,
+    watch: Watch,
+    brake: Brake,
     unfinished: Mapping[str, Sequence[str]],
     events: TrialEvents,
     trainable: type[tune.Trainable] = DrmnTrainable,
@@ -35,7 +40,7 @@ def run_trials(
             {"cpu": request.resources.cpus, "gpu": request.resources.gpus},
         ),
         tune_config=tune.TuneConfig(
-            search_alg=OptunaSearcher(study, request, unfinished),
+            search_alg=HoldingSearcher(OptunaSearcher(study, request, unfinished), brake),
             scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=request.max_concurrent or default_concurrency(request.resources),
@@ -46,7 +51,8 @@ def run_trials(
             name=attempt_name(request.name, attempt),
             storage_path=settings.sweep_storage,
             verbose=0,
-            callbacks=[events],
+            callbacks=[watch, events],
+            failure_config=tune.FailureConfig(max_failures=MAX_LOSSES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=2),
         ),
     )

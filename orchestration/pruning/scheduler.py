@@ -1,4 +1,4 @@
-"""Tune's adapter: lets Ray Tune act on a pruning rule."""
+"""Tune's adapter: lets Ray Tune act on a pruning rule and on the sweep's brake."""
 
 from typing import Any
 
@@ -8,36 +8,63 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from drmn.names import EPOCH
 from orchestration.events import trial_name
 from orchestration.pruning.journal import Journal
+from orchestration.retrying import tolerate_losses
+from orchestration.stopping.brake import Brake
 
 
 class RuleScheduler(FIFOScheduler):
-    """Stops the trials that the rule behind ``journal`` stops.
+    """Stops the trials that the rule behind ``journal`` stops, and holds all once braked.
 
     Args:
         journal: of the sweep.
         metric: what trials are judged by.
+        brake: once pulled, trials are held up after their running epochs, and none is begun.
         is_minimised: whether lower is better.
     """
 
-    def __init__(self, journal: Journal, metric: str, *, is_minimised: bool = False) -> None:
+    def __init__(
+        self, journal: Journal, metric: str, brake: Brake, *, is_minimised: bool = False
+    ) -> None:
         super().__init__()
         self._journal = journal
         self._metric = metric
+        self._brake = brake
         self._sign = -1.0 if is_minimised else 1.0
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Tune's hook; the objective was given at construction."""
         return metric in (None, self._metric) and mode in (None, "min" if self._sign < 0 else "max")
 
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune's hook."""
+        tolerate_losses(trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Tune's hook, many times a second: the next trial to begin; none once braked."""
+        if not self._brake.is_pulled:
+            return super().choose_trial_to_run(tune_controller)
+        for trial in list(tune_controller.get_trials()):
+            if trial.status in (Trial.PENDING, Trial.PAUSED):
+                self._brake.held.add(trial_name(trial))
+                tune_controller.stop_trial(trial)
+        return None
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Tune's hook: STOP or CONTINUE after an epoch."""
-        if self._goes_on(trial, result):
+        if not self._goes_on(trial, result):
+            return str(TrialScheduler.STOP)
+        if not self._brake.is_pulled:
             return str(TrialScheduler.CONTINUE)
+        self._brake.held.add(trial_name(trial))
         return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Tune's hook: a trial that ended by itself leaves its last value."""
         self._goes_on(trial, result)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its scheduler; the journal is the state."""
+        return {}
 
     def _goes_on(self, trial: Trial, result: dict[str, Any]) -> bool:
         value = self._sign * result[self._metric]

@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 from drmn.errors import DataError
 from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
-from orchestration.events import Fate
+from orchestration.events import TRIAL, Fate
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.pruning.halving import SuccessiveHalving
-from orchestration.reconcile import settle_study
+from orchestration.reconcile import park_unfinished, settle_study
 from orchestration.request import SweepRequest
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.searcher.storage import open_storage
@@ -120,3 +120,19 @@ def test_a_damaged_line_of_the_ledger_is_named(ledger: Ledger, tmp_path: Path) -
         handle.write('garbage\n{"cut off')
     with pytest.raises(DataError, match="line 2 is damaged"):
         ledger.histories()
+
+
+def test_parked_trials_wait_and_are_taken_up_under_their_own_number(
+    request_: SweepRequest, study: optuna.Study, ledger: Ledger
+) -> None:
+    OptunaSearcher(study, request_).suggest("a")
+    ledger.started("0000", study.trials[0].params)
+    ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.5})
+    ledger.ended("0000", Fate.STOPPED, 1, "SIGTERM")
+    park_unfinished(study)
+    assert study.trials[0].state == TrialState.WAITING
+    assert settle_study(study, ledger, _rule(), OBJECTIVE) == ["0000"]
+    assert study.trials[0].state == TrialState.RUNNING
+    later = OptunaSearcher(study, request_, {"0000": ["c"]})
+    assert later.suggest("b")[TRIAL] == "0000"  # type: ignore[index, unused-ignore]
+    assert later.suggest("c")[TRIAL] == "0001"  # type: ignore[index, unused-ignore]

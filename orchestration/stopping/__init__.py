@@ -1,0 +1,1 @@
+"""Ending a sweep before its trials are: budgets, signals, and who drives it."""
