@@ -23,7 +23,7 @@ def attempt_name(sweep: str, attempt: int) -> str:
 
 def list_checkpoints(storage: str, sweep: str, attempts: int, trial: str) -> list[str]:
     """URIs or paths of the trial's checkpoints, newest first, over all attempts so far."""
-    filesystem, root = _filesystem(storage)
+    filesystem, root = filesystem_of(storage)
     found: list[str] = []
     for attempt in range(attempts, 0, -1):
         folder = f"{root}/{attempt_name(sweep, attempt)}/{TRIAL_FOLDER.format(trial=trial)}"
@@ -37,7 +37,7 @@ def list_checkpoints(storage: str, sweep: str, attempts: int, trial: str) -> lis
 def restore_newest(trainer: Trainer, checkpoints: Sequence[str]) -> None:
     """Take up the first checkpoint that is whole; from the start where none is."""
     for uri in checkpoints:
-        filesystem, path = _filesystem(uri)
+        filesystem, path = filesystem_of(uri)
         with tempfile.TemporaryDirectory(prefix="drmn-resume-") as folder:
             fs.copy_files(path, folder, source_filesystem=filesystem)
             try:
@@ -48,7 +48,8 @@ def restore_newest(trainer: Trainer, checkpoints: Sequence[str]) -> None:
         return
 
 
-def _filesystem(location: str) -> tuple[fs.FileSystem, str]:
+def filesystem_of(location: str) -> tuple[fs.FileSystem, str]:
+    """Where a folder or URI lies, and its path there."""
     if "://" in location:
         filesystem, path = fs.FileSystem.from_uri(location)
         return filesystem, path.rstrip("/")

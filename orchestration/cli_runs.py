@@ -12,17 +12,19 @@ from rich.table import Table
 from drmn.errors import ConfigError, DrmnError
 from orchestration.finishing import RESULT_FILE
 from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.repair.reconciling import reconcile
+from orchestration.repair.truth import Difference
 from orchestration.request import SweepRequest
 from orchestration.request_file import REQUEST_FILE, load_request
 from orchestration.settings import read_settings
 from orchestration.stopping.budget import USAGE_FILE, Budget, Meter, parse_budget
-from orchestration.stopping.driver import stop_driver
+from orchestration.stopping.driver import driver_of, stop_driver
 from orchestration.stopping.state import describe_state, is_done, num_ended
 from orchestration.summary import print_summary
-from orchestration.sweep import run_sweep
+from orchestration.sweep import experiment_name, run_sweep
 
 runs_app = typer.Typer(
-    name="runs", help="List, show, stop and resume sweeps.", no_args_is_help=True
+    name="runs", help="List, show, stop, resume and reconcile sweeps.", no_args_is_help=True
 )
 
 SweepName = Annotated[str, typer.Argument(help="As `drmn runs list` shows it.")]
@@ -98,6 +100,43 @@ def _check_budget(request: SweepRequest, folder: Path) -> None:
             f"{spent}: the attempts so far took {used.wall_h:.3g} h and {used.gpu_h:.3g} GPU-h",
             "give a larger --budget, or --budget none",
         )
+
+
+@runs_app.command("reconcile")
+def reconcile_runs(
+    name: Annotated[str | None, typer.Argument(help="Of a sweep; default: all.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what differs.")] = False,
+) -> None:
+    """Make ledger, Optuna, MLflow and Tune agree about sweeps that nothing runs.
+
+    Exit code 0: nothing differed; 1: something did, and was mended unless --dry-run.
+    """
+    settings, console = read_settings(), Console(soft_wrap=True)
+    paths = (settings.home / "sweeps").glob(f"*/{REQUEST_FILE}")
+    differing = False
+    for sweep in [name] if name else sorted(path.parent.name for path in paths):
+        folder = settings.sweep_folder(sweep)
+        request = load_request(folder)
+        if name is None and (driver := driver_of(folder)):
+            console.print(f"{sweep}: left alone, {driver} runs it", highlight=False)
+            continue
+        found = reconcile(request, settings, experiment_name(request), dry_run=dry_run)
+        _print_differences(console, sweep, found, dry_run=dry_run)
+        differing = differing or bool(found)
+    raise typer.Exit(1 if differing else 0)
+
+
+def _print_differences(
+    console: Console, sweep: str, found: list[Difference], *, dry_run: bool
+) -> None:
+    if not found:
+        console.print(f"{sweep}: nothing differs", highlight=False)
+        return
+    table = Table("run or trial", "book", "has", "should have", box=box.SIMPLE_HEAD)
+    for each in found:
+        table.add_row(each.subject, each.book, each.has, each.should_have)
+    console.print(f"{sweep}: {'differs' if dry_run else 'mended'}", highlight=False)
+    console.print(table)
 
 
 @runs_app.command("stop")

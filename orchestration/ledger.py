@@ -60,9 +60,13 @@ class Ledger:
 
     def begin_attempt(self) -> int:
         """The number of this driver's life, from 1, written down."""
-        attempt = 1 + sum("attempt" in entry for entry in self._entries())
+        attempt = 1 + self.num_attempts()
         self._append({"attempt": attempt})
         return attempt
+
+    def num_attempts(self) -> int:
+        """How many drivers the sweep has had."""
+        return sum("attempt" in entry for entry in self._entries())
 
     def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
         """See TrialObserver."""

@@ -11,11 +11,12 @@ from orchestration.pruning.rule import Rule
 from orchestration.searcher.study import running_trials, trial_label
 from orchestration.trial_logging import TrialLogger
 
-_FATES = {
+OPTUNA_FATES = {
     TrialState.COMPLETE: Fate.COMPLETE,
     TrialState.PRUNED: Fate.PRUNED,
     TrialState.FAIL: Fate.FAILED,
 }
+"""What Optuna's final states mean; a trial that can be continued is WAITING."""
 
 
 def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str) -> list[str]:
@@ -31,7 +32,7 @@ def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str
     for frozen in running_trials(study):
         name = trial_label(frozen.number)
         history = histories.get(name)
-        fate = _decided(name, history, rule)
+        fate = decided(name, history, rule)
         if history is None or fate is None:
             unfinished.append(name)
             continue
@@ -44,12 +45,12 @@ def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str
 def _adopt_told_fates(study: optuna.Study, ledger: Ledger) -> None:
     """Write down what Optuna was told just before the driver died: Ray tells Optuna first."""
     histories = ledger.histories()
-    for frozen in study.get_trials(deepcopy=False, states=tuple(_FATES)):
+    for frozen in study.get_trials(deepcopy=False, states=tuple(OPTUNA_FATES)):
         name = trial_label(frozen.number)
         if name not in histories:
             ledger.started(name, frozen.params)
         if name not in histories or not histories[name].is_over:
-            ledger.ended(name, _FATES[frozen.state], frozen.last_step or 0, "")
+            ledger.ended(name, OPTUNA_FATES[frozen.state], frozen.last_step or 0, "")
 
 
 def park_unfinished(study: optuna.Study) -> None:
@@ -75,7 +76,8 @@ def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> N
             logger.ended(trial, history.fate, history.last_epoch, history.reason)
 
 
-def _decided(name: str, history: TrialHistory | None, rule: Rule) -> Fate | None:
+def decided(name: str, history: TrialHistory | None, rule: Rule) -> Fate | None:
+    """The fate that the ledger has, or that follows from it and the pruner's word; else None."""
     if history is None:
         return None
     if history.is_over:

@@ -7,7 +7,7 @@ runs train on trainval, and each reads the test images once.
 from rich.console import Console
 
 from drmn.config import Config
-from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.dataset import Dataset, dataset_key, load_dataset
 from drmn.data.splits import validation_split
 from orchestration.cluster import check_feasible, cluster
 from orchestration.finishing import Finishing, SweepResult, write_result
@@ -61,16 +61,16 @@ def _run(
         check_feasible(request.resources)
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
-        tracker = Tracker(settings, _experiment(request, dataset))
+        tracker = Tracker(settings, experiment_name(request))
         features = prepare_levels(dataset, request.config, settings.cache_root, console)
         (write_request if resume else save_request)(request, settings.sweep_folder(request.name))
         return _Sweep(request, settings, console, dataset, features, tracker).run()
 
 
-def _experiment(request: SweepRequest, dataset: Dataset) -> str:
-    """Choices made on test are kept in an experiment of their own."""
-    suffix = "-best-on-test" if request.is_best_on_test else ""
-    return f"{EXPERIMENT_PREFIX}-{dataset.name}{suffix}"
+def experiment_name(request: SweepRequest) -> str:
+    """MLflow's experiment: choices made on test are kept in one of their own."""
+    dataset = dataset_key(request.config.data.dataset).replace("_", "-")
+    return f"{EXPERIMENT_PREFIX}-{dataset}{'-best-on-test' if request.is_best_on_test else ''}"
 
 
 class _Sweep:

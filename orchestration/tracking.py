@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -69,6 +70,17 @@ def _server_errors() -> Iterator[None]:
             f"MLflow refused: {error.message}",
             "check MLFLOW_TRACKING_URI and the server's log; unset it to use SQLite",
         ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run as the server has it; ``status`` is MLflow's word."""
+
+    run_id: str
+    name: str
+    status: str
+    num_params: int
+    tags: Mapping[str, str]
 
 
 class TrackingError(DrmnError):
@@ -146,6 +158,25 @@ class Tracker:
         return max((int(point.step) for point in points), default=0)
 
     @_server_errors()
+    def steps(self, run_id: str, metric: str) -> set[int]:
+        """All steps of ``metric`` in a run."""
+        points = self._client.get_metric_history(run_id, metric)
+        return {int(point.step) for point in points}
+
+    @_server_errors()
+    def runs_of(self, key: str) -> dict[str, RunRecord]:
+        """The run with this trial key and those whose key is below it, by trial key."""
+        tag, token, found = f"tags.`{Tag.TRIAL_KEY}`", None, []
+        while token != "":
+            page = self._client.search_runs(
+                [self.experiment_id], f"{tag} LIKE '{key}%'", max_results=1000, page_token=token
+            )
+            found += list(page)
+            token = page.token or ""
+        records = {run.data.tags[Tag.TRIAL_KEY]: _record(run) for run in found}
+        return {k: r for k, r in records.items() if k == key or k.startswith(f"{key}/")}
+
+    @_server_errors()
     def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Tags in one batch."""
         self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
@@ -175,6 +206,16 @@ class Tracker:
             [self.experiment_id], filter_string=f"tags.`{Tag.TRIAL_KEY}` = '{key}'", max_results=1
         )
         return runs[0] if runs else None
+
+
+def _record(run: Run) -> RunRecord:
+    return RunRecord(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        status=run.info.status,
+        num_params=len(run.data.params),
+        tags=run.data.tags,
+    )
 
 
 def ui_command(settings: Settings) -> str:

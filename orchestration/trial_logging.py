@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _GATHER_S = 1.0
 """For so long epochs wait for others before they are written."""
 _LOGGED_PREFIXES = ("val/", "loss/", "time/", "cost/")
-_STATUS = {
+FATE_STATUS = {
     Fate.COMPLETE: Status.FINISHED,
     Fate.PRUNED: Status.PRUNED,
     Fate.FAILED: Status.FAILED,
@@ -41,6 +41,27 @@ class SweepRun:
     sweep: str
     tags: Mapping[str, str]
     config: Config
+
+
+def open_trial_run(
+    tracker: Tracker, parent: SweepRun, trial: str, overrides: Mapping[str, Scalar]
+) -> str:
+    """The id of a trial's run, which is RUNNING after and has its parameters."""
+    config = parent.config.with_overrides(overrides)
+    tags = {
+        **parent.tags,
+        Tag.KIND: "trial",
+        Tag.CONFIG_HASH: config.hash(),
+        Tag.SEED: str(config.training.seed),
+    }
+    run_id = tracker.open_run(f"{parent.sweep}/{trial}", f"trial {trial}", tags, parent.run_id)
+    tracker.log_params(run_id, config.flat())
+    return run_id
+
+
+def logged_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Of an epoch's metrics, those that MLflow gets."""
+    return {k: float(v) for k, v in metrics.items() if k.startswith(_LOGGED_PREFIXES)}
 
 
 class TrialLogger:
@@ -67,7 +88,7 @@ class TrialLogger:
 
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
         """See TrialObserver."""
-        logged = {k: float(v) for k, v in metrics.items() if k.startswith(_LOGGED_PREFIXES)}
+        logged = logged_metrics(metrics)
         self._jobs.put(lambda: self._log_epoch(trial, epoch, logged))
 
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
@@ -88,17 +109,8 @@ class TrialLogger:
         return self._runs[trial]
 
     def _open(self, trial: str) -> None:
-        config = self._parent.config.with_overrides(self._overrides[trial])
-        tags = {
-            **self._parent.tags,
-            Tag.KIND: "trial",
-            Tag.CONFIG_HASH: config.hash(),
-            Tag.SEED: str(config.training.seed),
-        }
-        key = f"{self._parent.sweep}/{trial}"
-        run_id = self._tracker.open_run(key, f"trial {trial}", tags, self._parent.run_id)
+        run_id = open_trial_run(self._tracker, self._parent, trial, self._overrides[trial])
         self._logged[trial] = self._tracker.last_step(run_id, LOSS_TOTAL)
-        self._tracker.log_params(run_id, config.flat())
         self._runs[trial] = run_id
 
     def _log_epoch(self, trial: str, epoch: int, metrics: dict[str, float]) -> None:
@@ -125,7 +137,7 @@ class TrialLogger:
         if reason:
             tag = Tag.STOPPED if fate is Fate.STOPPED else Tag.FAILURE
             self._tracker.log_tags(self._run_id(trial), {tag: reason[:500]})
-        self._tracker.close_run(self._run_id(trial), _STATUS[fate])
+        self._tracker.close_run(self._run_id(trial), FATE_STATUS[fate])
 
     def _drain(self) -> None:
         while (job := self._next_job()) is not None:

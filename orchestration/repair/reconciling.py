@@ -1,0 +1,91 @@
+"""One sweep's four books compared, and made to agree."""
+
+import optuna
+from optuna.storages import BaseStorage
+
+from orchestration.events import Fate
+from orchestration.finishing import RESULT_FILE
+from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.pruning.choice import build_rule
+from orchestration.pruning.journal import JOURNAL_FILE, Journal
+from orchestration.reconcile import park_unfinished, settle_study
+from orchestration.repair.runs import SweepRuns
+from orchestration.repair.truth import (
+    Difference,
+    ledger_differences,
+    optuna_differences,
+    true_fates,
+)
+from orchestration.repair.tune_state import TuneStates
+from orchestration.request import SweepRequest
+from orchestration.searcher.storage import STUDY_FILE, open_storage
+from orchestration.settings import Settings
+from orchestration.stopping.driver import driving
+from orchestration.tracking import Tracker
+
+DIED = "its driver died"
+"""Why a trial was stopped that nobody stopped."""
+
+
+def reconcile(
+    request: SweepRequest, settings: Settings, experiment: str, *, dry_run: bool
+) -> list[Difference]:
+    """What differed; all of it is mended, unless ``dry_run``. A second call finds nothing.
+
+    Raises:
+        ConfigError: the sweep is being run.
+        TrackingError: MLflow refuses.
+    """
+    with driving(settings.sweep_folder(request.name), request.name):
+        books = _Books(request, settings, experiment)
+        found = books.differences()
+        if found and not dry_run:
+            books.mend()
+        return found
+
+
+class _Books:
+    """The four books of one sweep, whose driver is dead."""
+
+    def __init__(self, request: SweepRequest, settings: Settings, experiment: str) -> None:
+        folder = settings.sweep_folder(request.name)
+        self._request = request
+        self._ledger = Ledger(folder / LEDGER_FILE)
+        rule = build_rule(request.pruning, request.config.training.epochs)
+        self._rule = Journal(rule, folder / JOURNAL_FILE).rule
+        storage = open_storage(settings.study_storage, folder / STUDY_FILE)
+        self._study = _existing_study(request.key, storage)
+        self._runs = SweepRuns(
+            Tracker(settings, experiment),
+            request.key,
+            request.config,
+            is_finished=(folder / RESULT_FILE).exists(),
+        )
+        self._tune = TuneStates(settings.sweep_storage, request.name, self._ledger.num_attempts())
+
+    def differences(self) -> list[Difference]:
+        histories = self._ledger.histories()
+        fates = true_fates(self._study, histories, self._rule)
+        return [
+            *ledger_differences(histories, fates),
+            *optuna_differences(self._study, fates),
+            *self._runs.differences(histories, fates),
+            *self._tune.differences(),
+        ]
+
+    def mend(self) -> None:
+        if self._study is not None:
+            settle_study(self._study, self._ledger, self._rule, self._request.objective)
+            park_unfinished(self._study)
+        for name, history in self._ledger.histories().items():
+            if history.fate is None:
+                self._ledger.ended(name, Fate.STOPPED, history.last_epoch, DIED)
+        histories = self._ledger.histories()
+        self._runs.mend(histories, true_fates(self._study, histories, self._rule))
+        self._tune.mend()
+
+
+def _existing_study(name: str, storage: BaseStorage) -> optuna.Study | None:
+    if name not in optuna.get_all_study_names(storage):
+        return None
+    return optuna.load_study(study_name=name, storage=storage)
