@@ -1,6 +1,7 @@
 """What the trivial trials report: scripted metrics, the same for every contender, no training.
 
-Standard library alone: a worker that imports this must not be charged for more. All trials report
+Standard library alone: a worker that imports this must not be charged for more, and no contender's
+trials import torch. All trials report
 the same values, so that ASHA, which stops what is worse than the best, lets all of them go on and
 every contender handles the same number of epochs.
 """

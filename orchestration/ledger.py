@@ -121,6 +121,14 @@ class Ledger:
                 histories[entry["trial"]].reason = entry["reason"]
         return histories
 
+    def epochs(self) -> list[tuple[str, int, dict[str, float]]]:
+        """Trial, epoch and metrics in the order epochs ended; one that was repeated, once."""
+        found: dict[tuple[str, int], dict[str, float]] = {}
+        for entry in self._entries():
+            if "epoch" in entry:
+                found.setdefault((entry["trial"], entry["epoch"]), entry["metrics"])
+        return [(trial, epoch, metrics) for (trial, epoch), metrics in found.items()]
+
     def fates(self) -> dict[str, Fate]:
         """How each trial ended that is not under way."""
         return {name: h.fate for name, h in self.histories().items() if h.fate is not None}
