@@ -46,7 +46,7 @@ RECIPE = {
     "training.epochs": 10,
     "training.steps_per_epoch": 10,
     "validation.unseen_class_fraction": 0.2,
-    "validation.seen_image_fraction": 0.1,
+    "validation.seen_image_fraction": 0.05,
 }
 
 
