@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -10,11 +11,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE, TIME_EPOCH_S
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.report.drawing import OKABE_ITO, Picture, grid
 from orchestration.report.results import Results
+from orchestration.request_file import load_request
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.settings import Settings
 
@@ -28,7 +29,9 @@ def row_searches(results: Results, settings: Settings, dataset: str) -> Iterator
         if place.startswith(f"{dataset}/"):
             by_search.setdefault(search, []).append(place.partition("/")[2])
     for search, rows in by_search.items():
-        yield from _search_figure(search, " and ".join(rows), settings)
+        folder = settings.sweep_folder(search)
+        study = _open(settings, folder, search)
+        yield from _search_figure(study, folder, " and ".join(rows), OBJECTIVE)
 
 
 def sweep_searches(sweeps: tuple[str, ...], settings: Settings) -> Iterator[Picture]:
@@ -38,12 +41,10 @@ def sweep_searches(sweeps: tuple[str, ...], settings: Settings) -> Iterator[Pict
         ConfigError: there is no such sweep.
     """
     for sweep in sweeps:
-        if not (settings.sweep_folder(sweep) / LEDGER_FILE).is_file():
-            raise ConfigError(
-                f"there is no sweep {sweep!r} at {settings.sweep_folder(sweep)}",
-                "give --sweep the name that `drmn-sweep` printed",
-            )
-        yield from _search_figure(sweep, f"the sweep {sweep}", settings)
+        request = load_request(settings.sweep_folder(sweep))
+        folder = settings.sweep_folder(sweep)
+        study = _open(settings, folder, request.key)
+        yield from _search_figure(study, folder, f"the sweep {sweep}", request.objectives[0])
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
@@ -51,20 +52,26 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
 
 
-def _search_figure(search: str, what: str, settings: Settings) -> Iterator[Picture]:
-    folder = settings.sweep_folder(search)
+def _open(settings: Settings, folder: Path, name: str) -> optuna.Study:
     storage = open_storage(settings.study_storage, folder / STUDY_FILE)
-    study = optuna.load_study(study_name=search, storage=storage)
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def _search_figure(
+    study: optuna.Study, folder: Path, what: str, objective: str
+) -> Iterator[Picture]:
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) >= _FEWEST_TRIALS:
         histories = Ledger(folder / LEDGER_FILE).histories().values()
         epochs = [metrics for each in histories for metrics in each.epochs.values()]
         minutes = sum(metrics.get(TIME_EPOCH_S, 0.0) for metrics in epochs) / 60
         cost = f"{len(histories)} trials, {minutes:.1f} minutes of training"
-        yield _slices(what, cost, importances(study), complete)
+        yield _slices(f"{what} ({cost})", objective, importances(study), complete)
 
 
-def _slices(what: str, cost: str, shares: dict[str, float], trials: list[FrozenTrial]) -> Picture:
+def _slices(
+    what: str, objective: str, shares: dict[str, float], trials: list[FrozenTrial]
+) -> Picture:
     """Small multiples, the most important setting first."""
     num_lines = ceil(len(shares) / _PER_LINE)
     drawn, axes = grid(num_lines, min(_PER_LINE, len(shares)), 2.3 * num_lines)
@@ -78,11 +85,11 @@ def _slices(what: str, cost: str, shares: dict[str, float], trials: list[FrozenT
     for place in places[len(shares) :]:
         place.set_axis_off()
     for line in axes:
-        line[0].set_ylabel(f"{OBJECTIVE}, per cent", fontsize=8)
+        line[0].set_ylabel(f"{objective}, per cent", fontsize=8)
     said = ", ".join(f"{path} {100 * share:.0f} per cent" for path, share in shares.items())
     return Picture(
         figure=drawn,
-        caption=f"The search for {what} ({cost}): validation score of its {len(trials)} complete "
+        caption=f"The search for {what}: validation score of its {len(trials)} complete "
         "trials against each hyperparameter; above, its share of the variance (fANOVA), which few "
         "trials estimate only roughly.",
         alt=f"Slices of the search; importance: {said}.",
