@@ -32,3 +32,7 @@ class CheckpointError(DrmnError):
 
 class DivergenceError(DrmnError, ArithmeticError):
     """A loss became NaN or infinite: the trial has failed, which is no bad score."""
+
+
+class DeviceMemoryError(DrmnError):
+    """A GPU's memory, or the share of it that a run was given, does not suffice."""

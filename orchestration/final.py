@@ -20,7 +20,7 @@ from drmn.presets import preset
 from drmn.training import Trainer
 from orchestration.levels import open_levels
 from orchestration.study.statistics import Interval, t_interval
-from orchestration.trainable import TrialContext
+from orchestration.trainable import TrialContext, device_memory_errors
 from search_spaces.domain import SearchSpace
 from search_spaces.paper import BETA
 
@@ -109,9 +109,11 @@ def train_and_test(context: TrialContext) -> FinalResult:
     config = Config.from_flat(context.config)
     dataset = load_dataset(config.data.dataset, Path(context.data_root))
     source = open_levels(dataset, config, context.features)
-    trainer = Trainer(config, test_split(dataset), source, device=context.device)
-    history = [trainer.train_epoch(evaluate=False).metrics for _ in range(config.training.epochs)]
-    logits = trainer.evaluate()
+    with device_memory_errors(config):
+        trainer = Trainer(config, test_split(dataset), source, device=context.device)
+        epochs = range(config.training.epochs)
+        history = [trainer.train_epoch(evaluate=False).metrics for _ in epochs]
+        logits = trainer.evaluate()
     with tempfile.TemporaryDirectory(prefix="drmn-final-") as name:
         folder = Path(name)
         trainer.save(folder)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 
 from drmn.config import Config
-from drmn.errors import DrmnError
+from drmn.errors import DeviceMemoryError, DrmnError
 from orchestration.final import SCORES_FILE, Contender, FinalResult, FinalScores, train_and_test
 from orchestration.request import Resources
 from orchestration.trainable import TrialContext
@@ -81,7 +80,7 @@ class FinalRuns:
             try:
                 yield job, ray.get(finished)
             except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, torch.cuda.OutOfMemoryError) and 0 < gpus < 1:
+                if isinstance(error.cause, DeviceMemoryError) and 0 < gpus < 1:
                     waiting.append((job, 1.0))
                 else:
                     yield job, _reason(error)
@@ -98,8 +97,6 @@ def _reason(error: Any) -> str:
     Raises:
         RayTaskError: it is a bug.
     """
-    if isinstance(error.cause, torch.cuda.OutOfMemoryError):
-        return f"the GPU's memory does not suffice ({error.cause})"
     if isinstance(error.cause, DrmnError):
         return error.cause.message
     raise error

@@ -1,6 +1,8 @@
 """A trial: drmn's Trainer behind Tune's class API, with its actor reused by the next trial."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from drmn.data.dataset import load_dataset
 from drmn.data.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split, validation_split
+from drmn.errors import DeviceMemoryError
 from drmn.names import EPOCH
 from drmn.training import Trainer
 from orchestration.checkpoints import restore_newest
@@ -51,23 +54,27 @@ class DrmnTrainable(tune.Trainable):
     def setup(self, config: dict[str, Any], context: TrialContext | None = None) -> None:
         """Tune's hook."""
         assert context is not None, "tune.with_parameters(context=...) is missing"
-        torch.set_num_threads(context.num_threads)
         self._context = context
+        self._trainer: Trainer | None = None
         self._data = _open_data(context)
         self._start(config)
 
     def step(self) -> dict[str, Any]:
         """Tune's hook: one epoch's metrics and the trainer's own epoch count."""
-        result = self._trainer.train_epoch()
+        assert self._trainer is not None
         last = self._trainer.config.training.epochs
+        with device_memory_errors(self._trainer.config):
+            result = self._trainer.train_epoch()
         return {**result.metrics, EPOCH: result.epoch, "done": result.epoch >= last}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Tune's hook."""
+        assert self._trainer is not None
         self._trainer.save(Path(checkpoint_dir))
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Tune's hook."""
+        assert self._trainer is not None
         self._trainer.restore(Path(checkpoint))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -78,16 +85,36 @@ class DrmnTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         """Tune's hook: free the model and the device's memory."""
-        del self._trainer
+        compiled = self._trainer is not None and self._trainer.config.training.compile
+        self._trainer = None
         gc.collect()
+        if compiled:
+            torch.compiler.reset()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     def _start(self, config: dict[str, Any]) -> None:
+        torch.set_num_threads(self._context.num_threads)
         recipe = Config.from_flat({**self._context.config, **config[OVERRIDES]})
         split, source, device = self._data.split, self._data.source, self._context.device
-        self._trainer = Trainer(recipe, split, source, device=device)
-        restore_newest(self._trainer, config[CHECKPOINTS])
+        with device_memory_errors(recipe):
+            self._trainer = Trainer(recipe, split, source, device=device)
+            restore_newest(self._trainer, config[CHECKPOINTS])
+
+
+@contextmanager
+def device_memory_errors(config: Config) -> Iterator[None]:
+    """CUDA's error, with the configuration that it happened to."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        standard = Config().flat()
+        changed = {k: v for k, v in config.flat().items() if v != standard[k]}
+        raise DeviceMemoryError(
+            f"the GPU's memory does not suffice ({error}); configuration {config.hash()}: "
+            f"{changed or 'all defaults'}",
+            "give --gpus-per-trial auto or 1, or set training.precision=bf16",
+        ) from error
 
 
 def _open_data(context: TrialContext) -> _Data:
