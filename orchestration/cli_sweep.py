@@ -1,6 +1,7 @@
 """``drmn-sweep``: options to a request, the request to a sweep, its result to the terminal."""
 
 import datetime as dt
+import json
 import uuid
 from pathlib import Path
 from typing import Annotated
@@ -10,20 +11,23 @@ import typer
 from rich.console import Console
 
 from drmn.config_tree import Scalar
+from drmn.errors import ConfigError
 from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
+from orchestration.planning.showing import print_plan
 from orchestration.recipe import recipe
 from orchestration.request import Pruner, PruningRule, Resources, SweepRequest
-from orchestration.settings import read_settings
+from orchestration.settings import Settings, read_settings
 from orchestration.stopping.budget import parse_budget
 from orchestration.summary import print_summary
-from orchestration.sweep import run_sweep
+from orchestration.sweep import plan_sweep, run_sweep
 from search_spaces.registry import search_space
 
 _DATA = "Data and backbone"
 _SEARCH = "Search"
 _RESOURCES = "Resources"
 _FINAL = "Final runs"
+_AUTO = "auto"
 
 
 def sweep(
@@ -108,9 +112,11 @@ def sweep(
         float, typer.Option(help="Threads of a trial.", rich_help_panel=_RESOURCES)
     ] = 1.0,
     gpus_per_trial: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            help="May be a fraction, such as 0.25; default: 1 where there is a GPU, else 0.",
+            help="May be a fraction, such as 0.25; auto: as many trials share a GPU as fit by "
+            "measured memory; default: 1 where there is a GPU, else 0.",
+            metavar="NUMBER|auto",
             rich_help_panel=_RESOURCES,
         ),
     ] = None,
@@ -120,6 +126,11 @@ def sweep(
             min=1, help="Trials at once; default: all that fit.", rich_help_panel=_RESOURCES
         ),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Say what it would cost and whether it fits; run nothing."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --plan: for machines.")] = False,
 ) -> None:
     """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once.
 
@@ -134,7 +145,9 @@ def sweep(
     chosen |= {"validation.fold": fold, "training.seed": seed}
     config = recipe(dataset, variant_name, chosen, overrides or [])
     settings = read_settings()
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, stderr=as_json)
+    if as_json and not plan:
+        raise ConfigError("--json was given without --plan", "give both, or neither")
     request = SweepRequest(
         name=name or f"{config.data.dataset}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}",
         identity=uuid.uuid4().hex[:8],
@@ -146,7 +159,7 @@ def sweep(
         max_concurrent=max_concurrent,
         resources=Resources(
             cpus=cpus_per_trial,
-            gpus=float(torch.cuda.is_available()) if gpus_per_trial is None else gpus_per_trial,
+            gpus=_gpus(gpus_per_trial),
         ),
         pruning=PruningRule(
             pruner=pruner,
@@ -158,5 +171,33 @@ def sweep(
         seed=seed,
         final_seeds=final_seeds,
         paper_final=paper_final,
+        measure_gpus=gpus_per_trial == _AUTO,
     )
+    if plan:
+        _show_plan(request, settings, console, as_json=as_json)
+        return
     print_summary(run_sweep(request, settings, console), settings, console)
+
+
+def _gpus(given: str | None) -> float:
+    """GPUs per trial; 0 where they are to be measured."""
+    if given is None:
+        return float(torch.cuda.is_available())
+    if given == _AUTO:
+        return 0.0
+    try:
+        return float(given)
+    except ValueError as error:
+        raise ConfigError(
+            f"the value of `gpus` per trial is {given!r}, but must be a number or {_AUTO!r}"
+        ) from error
+
+
+def _show_plan(
+    request: SweepRequest, settings: Settings, console: Console, *, as_json: bool
+) -> None:
+    plan = plan_sweep(request, settings, console)
+    if as_json:
+        typer.echo(json.dumps(plan.content(), indent=1))
+    else:
+        print_plan(plan, console)

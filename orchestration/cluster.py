@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import ray
 
 from drmn.errors import ConfigError
+from orchestration.planning.packing import Node
 from orchestration.request import Resources
 from orchestration.stopping.brake import stop_now
 
@@ -56,15 +57,31 @@ def check_feasible(resources: Resources) -> None:
         ConfigError: no node has what one trial asks for.
     """
     asked = {"CPU": resources.cpus, "GPU": resources.gpus}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(all(node.get(kind, 0.0) >= amount for kind, amount in asked.items()) for node in nodes):
+    alive = _alive()
+    if any(all(node.get(kind, 0.0) >= amount for kind, amount in asked.items()) for node in alive):
         return
-    largest = {kind: max(node.get(kind, 0.0) for node in nodes) for kind in asked}
+    largest = {kind: max(node.get(kind, 0.0) for node in alive) for kind in asked}
     raise ConfigError(
         f"a trial asks for {asked['CPU']:g} CPUs and {asked['GPU']:g} GPUs, but the largest node "
         f"has {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs",
         "lower --cpus-per-trial or --gpus-per-trial",
     )
+
+
+def nodes() -> list[Node]:
+    """What each alive node has for trials; of its memory, the part that Ray gives to tasks."""
+    return [
+        Node(
+            cpus=node.get("CPU", 0.0),
+            gpus=node.get("GPU", 0.0),
+            memory_bytes=int(node.get("memory", 0.0)),
+        )
+        for node in _alive()
+    ]
+
+
+def _alive() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def default_concurrency(resources: Resources) -> int:

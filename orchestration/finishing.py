@@ -55,6 +55,10 @@ class SweepResult:
     """"validation", or "best-on-test" where choices were made on test images."""
     tracking_trouble: str
     """What MLflow did not take; "" where it has everything."""
+    num_epochs: int
+    """That trials trained."""
+    comparison: str = ""
+    """Planned against real; "" where nothing was planned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,7 @@ class Finishing:
             fates=self.ledger.fates(),
             protocol=self.request.config.validation.protocol,
             tracking_trouble=trouble,
+            num_epochs=sum(each.last_epoch for each in self.ledger.histories().values()),
         )
 
     def _contenders(self, winner: Winner) -> list[Contender]:

@@ -136,7 +136,7 @@ class SweepRequest:
             raise ConfigError(
                 f"the value of `final_seeds` is {self.final_seeds!r}, but must be >= 1"
             )
-        if self.budget.gpu_h is not None and not self.resources.gpus:
+        if self.budget.gpu_h is not None and not (self.resources.gpus or self.measure_gpus):
             raise ConfigError(
                 f"the budget is {self.budget.gpu_h:g} GPU-h, but the trials reserve no GPU",
                 "limit the wall time, as with --budget 8h, or give --gpus-per-trial",

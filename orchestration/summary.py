@@ -47,6 +47,8 @@ def print_summary(result: SweepResult, settings: Settings, console: Console) -> 
     if result.tracking_trouble:
         console.print(f"{result.tracking_trouble}; the files below are complete", style="red")
     console.print(_counts(result), highlight=False)
+    if result.comparison:
+        console.print(result.comparison, highlight=False)
     if dataset in NOTES:
         console.print(NOTES[dataset], highlight=False)
     console.print(f"files: {result.folder}", highlight=False, soft_wrap=True)

@@ -4,6 +4,9 @@ The order is the guarantee: trials see the validation split only; when all have 
 runs train on trainval, and each reads the test images once.
 """
 
+import time
+from dataclasses import replace
+
 from rich.console import Console
 
 from drmn.config import Config
@@ -13,6 +16,8 @@ from orchestration.cluster import check_feasible, cluster
 from orchestration.finishing import Finishing, SweepResult, write_result
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.levels import prepare_levels, weights_hash
+from orchestration.planning.making import make_plan, with_measured_share
+from orchestration.planning.plan import Plan, comparison
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.request import SweepRequest
 from orchestration.request_file import check_is_new, save_request, write_request
@@ -50,8 +55,7 @@ def run_sweep(
 def _run(
     request: SweepRequest, settings: Settings, console: Console, *, resume: bool
 ) -> SweepResult:
-    dataset = load_dataset(request.config.data.dataset, request.data_root)
-    validation_split(dataset, request.config.validation)
+    dataset, started = _checked_dataset(request), time.monotonic()
     console.print(
         f"sweep {request.name}: {request.num_trials} trials of up to "
         f"{request.config.training.epochs} epochs on {dataset.name}",
@@ -61,10 +65,45 @@ def _run(
         check_feasible(request.resources)
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
+            request = _packed(request, dataset, settings)
         tracker = Tracker(settings, experiment_name(request))
         features = prepare_levels(dataset, request.config, settings.cache_root, console)
         (write_request if resume else save_request)(request, settings.sweep_folder(request.name))
-        return _Sweep(request, settings, console, dataset, features, tracker).run()
+        result = _Sweep(request, settings, console, dataset, features, tracker).run()
+    wall_s = None if resume else time.monotonic() - started
+    folder = settings.sweep_folder(request.name)
+    line = comparison(request, folder, epochs=result.num_epochs, wall_s=wall_s)
+    return replace(result, comparison=line)
+
+
+def plan_sweep(request: SweepRequest, settings: Settings, console: Console) -> Plan:
+    """What ``request`` would cost; nothing runs but a calibration. The plan is kept on disk.
+
+    Raises:
+        ConfigError: the request cannot be carried out, with the reason.
+        DataError: the data set cannot be used.
+    """
+    dataset = _checked_dataset(request)
+    folder = settings.sweep_folder(request.name)
+    check_is_new(request.name, folder)
+    with cluster(settings.ray_address), console.status("two batches and a short evaluation"):
+        check_feasible(request.resources)
+        plan = make_plan(_packed(request, dataset, settings), dataset, settings)
+    plan.save(folder)
+    return plan
+
+
+def _checked_dataset(request: SweepRequest) -> Dataset:
+    dataset = load_dataset(request.config.data.dataset, request.data_root)
+    validation_split(dataset, request.config.validation)
+    return dataset
+
+
+def _packed(request: SweepRequest, dataset: Dataset, settings: Settings) -> SweepRequest:
+    """``request`` with its share of a GPU measured, if it asks for that."""
+    if not request.measure_gpus:
+        return request
+    return with_measured_share(request, dataset, settings.cache_root)
 
 
 def experiment_name(request: SweepRequest) -> str:

@@ -179,7 +179,7 @@ def ensure_features(
         pictures=source.fingerprint(dataset.image_paths),
         dtype=dtype,
     )
-    folder = cache_root / "features" / settings_key(settings)
+    folder = features_folder(settings, cache_root)
     if folder.is_dir():
         _log.info("features %s are there already: %s", folder.name, folder)
         return FeatureStore.open(folder)
@@ -223,6 +223,11 @@ def feature_settings(
         "weights_hash": weights_hash,
         "transform": transforms.describe(image_size),
     }
+
+
+def features_folder(settings: dict[str, object], cache_root: Path) -> Path:
+    """Where the store of these :func:`feature_settings` lies, once it has been computed."""
+    return cache_root / "features" / settings_key(settings)
 
 
 def _float32(stored: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

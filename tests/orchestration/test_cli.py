@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,8 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--variant", "+all"], "+ensemble"),
         (["--grace-period", "0"], "grace_period"),
         (["--gpus-per-trial", "1.5"], "drmn train --devices"),
+        (["--gpus-per-trial", "some"], "must be a number or 'auto'"),
+        (["--json"], "without --plan"),
         (["--backbone", "resnet19"], "'resnet18'"),
         (["--trials", "many"], "--trials"),
         (["--final-seeds", "0"], "--final-seeds"),
@@ -77,7 +80,7 @@ def test_the_options_are_pinned(tmp_path: Path) -> None:
         "--epochs", "--variant", "--grace-period", "--reduction-factor", "--fold", "--seed",
         "--pruner", "--min-samples", "--budget",
         "--set", "--name", "--cpus-per-trial", "--gpus-per-trial", "--max-concurrent",
-        "--final-seeds", "--no-paper-final",
+        "--final-seeds", "--no-paper-final", "--plan", "--json",
     }  # fmt: skip
 
 
@@ -114,3 +117,30 @@ def test_training_alone_on_two_processes_resumes_and_scores(tmp_path: Path) -> N
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert scores["protocol"] == "validation"
     assert "gzsl_harmonic" in scores["scores"]
+
+
+def test_a_plan_runs_nothing_and_the_sweep_is_compared_with_it(tmp_path: Path) -> None:
+    arguments = ["--dataset", "sprites", "--trials", "2", "--epochs", "2", "--name", "planned"]
+    arguments += ["--set", "training.steps_per_epoch=2", "--set", "data.image_size=32"]
+    arguments += ["--grace-period", "1", "--final-seeds", "2", "--gpus-per-trial", "auto"]
+    planned = _run(tmp_path, "drmn-sweep", *arguments, "--plan", "--json")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    plan = json.loads(planned.stdout)
+    assert plan["num_final_runs"] == 4
+    assert plan["gpus"] == 0 or torch.cuda.is_available()
+    assert plan["measured"]["trial_bytes"] > 0
+    assert not plan["places"]["store_exists"]
+    home = tmp_path / ".drmn"
+    assert not (home / "cache").exists()
+    assert {path.name for path in (home / "sweeps" / "planned").iterdir()} == {"plan.json"}
+    done = _run(tmp_path, "drmn-sweep", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"planned {plan['pruned']['epochs']:.0f} epochs, real " in done.stdout
+    result = json.loads((home / "sweeps" / "planned" / "result.json").read_text())
+    assert set(result["final"]) == {"winner", "paper"}
+    for final in result["final"].values():
+        assert set(final["seeds"]) == {"0", "1"}
+        assert final["low"]["gzsl_harmonic"] <= final["mean"]["gzsl_harmonic"]
+    (store,) = (home / "cache" / "features").glob("*/manifest.json")
+    written = sum(path.stat().st_size for path in store.parent.glob("*.arrow"))
+    assert plan["places"]["store_bytes"] == pytest.approx(written, rel=0.01)
