@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 
 from drmn.config_tree import Scalar
 from drmn.names import EPOCH
+from orchestration.retrying import failure_reason
 from orchestration.stopping.brake import Brake
 
 TRIAL = "trial"
@@ -101,8 +102,7 @@ class TrialEvents(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune's hook."""
-        reason = str(trial.get_error() or "unknown error").strip().splitlines()[-1]
-        self._end(trial, Fate.FAILED, _last_epoch(trial), reason)
+        self._end(trial, Fate.FAILED, _last_epoch(trial), failure_reason(trial))
 
     def _end(self, trial: Trial, fate: Fate, epoch: int, reason: str) -> None:
         for observer in self._observers:

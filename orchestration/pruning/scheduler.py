@@ -8,7 +8,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from drmn.names import EPOCH
 from orchestration.events import trial_name
 from orchestration.pruning.journal import Journal
-from orchestration.retrying import tolerate_losses
+from orchestration.retrying import LossTolerantTrial, tolerate_losses
 from orchestration.stopping.brake import Brake
 
 
@@ -38,6 +38,11 @@ class RuleScheduler(FIFOScheduler):
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Tune's hook."""
         tolerate_losses(trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune's hook: the trial has stopped and, if it is retried, is about to wait again."""
+        if isinstance(trial, LossTolerantTrial):
+            trial.enlarge()
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Tune's hook, many times a second: the next trial to begin; none once braked."""
