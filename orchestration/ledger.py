@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from drmn.config_tree import Scalar
 from drmn.errors import DataError, DrmnError
 from orchestration.events import Fate
+from orchestration.objective import gain, gains
 
 LEDGER_FILE = "ledger.jsonl"
 """Its name in a sweep's folder."""
@@ -17,7 +18,7 @@ LEDGER_FILE = "ledger.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
-    """The best epoch of the best trial, by the objective on validation."""
+    """One epoch of one trial: the best, or one of a Pareto front, on validation."""
 
     trial: str
     epoch: int
@@ -81,17 +82,30 @@ class Ledger:
         """See TrialObserver."""
         self._append({"trial": trial, "fate": fate.value, "last_epoch": epoch, "reason": reason})
 
-    def winner(self, objective: str) -> Winner:
-        """The best epoch of all; the earliest of equals.
+    def winner(self, *objectives: str) -> Winner:
+        """The best epoch of all by the first objective; the earliest of equals.
 
         Raises:
             DrmnError: no trial ended an epoch.
         """
+        return self._ranked(objectives)[0]
+
+    def front(self, first: str, second: str) -> list[Winner]:
+        """Epochs that none other equals in one objective and beats in the other, best first."""
+        front: list[Winner] = []
+        for epoch in self._ranked((first, second)):
+            value = gain(second, epoch.metrics)
+            if not front or value > gain(second, front[-1].metrics):
+                front.append(epoch)
+        return front
+
+    def _ranked(self, objectives: Sequence[str]) -> list[Winner]:
+        """Every epoch of every trial, best first: by the first objective, then by the second."""
         histories = self.histories()
         epochs = [
-            (metrics[objective], -epoch, trial)
-            for trial, history in sorted(histories.items(), reverse=True)
-            for epoch, metrics in history.epochs.items()
+            Winner(trial=trial, epoch=epoch, overrides=history.overrides, metrics=metrics)
+            for trial, history in sorted(histories.items())
+            for epoch, metrics in sorted(history.epochs.items())
         ]
         if not epochs:
             reasons = sorted({h.reason for h in histories.values() if h.reason})
@@ -99,13 +113,8 @@ class Ledger:
                 f"no trial ended an epoch; reasons: {'; '.join(reasons) or 'none was started'}",
                 f"every event is in {self._file}",
             )
-        _, minus_epoch, trial = max(epochs, key=lambda entry: entry[:2])
-        return Winner(
-            trial=trial,
-            epoch=-minus_epoch,
-            overrides=histories[trial].overrides,
-            metrics=histories[trial].epochs[-minus_epoch],
-        )
+        by_epoch = sorted(epochs, key=lambda each: each.epoch)
+        return sorted(by_epoch, key=lambda each: gains(objectives, each.metrics), reverse=True)
 
     def histories(self) -> dict[str, TrialHistory]:
         """Every started trial with all of its epochs, each once, and its fate if it has one."""

@@ -68,14 +68,6 @@ def needs_beta(objective: str) -> bool:
     return objective in _AT_THE_TRIALS_BETA
 
 
-def is_dominated(point: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
-    """Whether another point is no worse in every gain and better in one."""
-    return any(
-        tuple(other) != tuple(point) and all(b >= a for a, b in zip(point, other, strict=True))
-        for other in others
-    )
-
-
 def shown(objective: str, value: float) -> str:
     """Scores in per cent, everything else as it is."""
     return f"{100 * value:.1f} %" if objective in _MAXIMISED else f"{value:.4g}"

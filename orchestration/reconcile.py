@@ -8,7 +8,13 @@ from optuna.trial import TrialState
 from orchestration.events import Fate
 from orchestration.ledger import Ledger, TrialHistory
 from orchestration.pruning.rule import Rule
-from orchestration.searcher.study import running_trials, trial_label
+from orchestration.searcher.study import (
+    own_trials,
+    report,
+    running_trials,
+    tell_complete,
+    trial_label,
+)
 from orchestration.trial_logging import TrialLogger
 
 OPTUNA_FATES = {
@@ -19,7 +25,9 @@ OPTUNA_FATES = {
 """What Optuna's final states mean; a trial that can be continued is WAITING."""
 
 
-def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str) -> list[str]:
+def settle_study(
+    study: optuna.Study, ledger: Ledger, rule: Rule, objectives: tuple[str, ...]
+) -> list[str]:
     """Tell the study the fates that were decided but not told; return the unfinished trials.
 
     A trial is decided if the ledger has its fate, if the pruner had stopped it, or if it had ended
@@ -36,7 +44,7 @@ def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str
         if history is None or fate is None:
             unfinished.append(name)
             continue
-        _tell(study, frozen.number, fate, history, objective)
+        _tell(study, frozen.number, fate, history, objectives)
         if not history.is_over:
             ledger.ended(name, fate, history.last_epoch, "")
     return unfinished
@@ -45,7 +53,7 @@ def settle_study(study: optuna.Study, ledger: Ledger, rule: Rule, objective: str
 def _adopt_told_fates(study: optuna.Study, ledger: Ledger) -> None:
     """Write down what Optuna was told just before the driver died: Ray tells Optuna first."""
     histories = ledger.histories()
-    for frozen in study.get_trials(deepcopy=False, states=tuple(OPTUNA_FATES)):
+    for frozen in own_trials(study, *OPTUNA_FATES):
         name = trial_label(frozen.number)
         if name not in histories:
             ledger.started(name, frozen.params)
@@ -88,13 +96,12 @@ def decided(name: str, history: TrialHistory | None, rule: Rule) -> Fate | None:
 
 
 def _tell(
-    study: optuna.Study, number: int, fate: Fate, history: TrialHistory, objective: str
+    study: optuna.Study, number: int, fate: Fate, history: TrialHistory, objectives: tuple[str, ...]
 ) -> None:
-    trial = optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
-    known = study.get_trials(deepcopy=False)[number].intermediate_values
-    for epoch in sorted(set(history.epochs) - set(known)):
-        trial.report(history.epochs[epoch][objective], step=epoch)
+    frozen = study.get_trials(deepcopy=False)[number]
+    trial = optuna.Trial(study, frozen._trial_id)
+    report(trial, frozen, objectives, history.epochs)
     if fate is Fate.COMPLETE:
-        study.tell(trial, history.epochs[history.last_epoch][objective])
+        tell_complete(study, trial, objectives, history.epochs[history.last_epoch])
     else:
         study.tell(trial, state=TrialState.PRUNED if fate is Fate.PRUNED else TrialState.FAIL)

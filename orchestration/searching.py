@@ -13,6 +13,7 @@ from drmn.errors import DrmnError
 from orchestration.checkpoints import list_checkpoints
 from orchestration.events import TrialEvents, TrialObserver
 from orchestration.ledger import Ledger
+from orchestration.objective import direction
 from orchestration.progress import TrialLines
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import JOURNAL_FILE, Journal
@@ -63,7 +64,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
     study = open_study(request, open_storage(settings.study_storage, parts.folder / STUDY_FILE))
     num_epochs = request.config.training.epochs
     journal = Journal(build_rule(request.pruning, num_epochs), parts.folder / JOURNAL_FILE)
-    left = settle_study(study, ledger, journal.rule, request.objective)
+    left = settle_study(study, ledger, journal.rule, request.objectives)
     histories = ledger.histories()
     observers: list[TrialObserver] = [ledger, TrialLines(console, request.objective, num_epochs)]
     if parts.logger is not None:
@@ -78,7 +79,12 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
                 parts.context,
                 attempt=attempt,
                 study=study,
-                scheduler=RuleScheduler(journal, request.objective, brake),
+                scheduler=RuleScheduler(
+                    journal,
+                    request.objective,
+                    brake,
+                    is_minimised=direction(request.objective) == "minimize",
+                ),
                 watch=Watch(brake, request.budget, meter, console),
                 brake=brake,
                 unfinished={

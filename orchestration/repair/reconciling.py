@@ -75,7 +75,7 @@ class _Books:
 
     def mend(self) -> None:
         if self._study is not None:
-            settle_study(self._study, self._ledger, self._rule, self._request.objective)
+            settle_study(self._study, self._ledger, self._rule, self._request.objectives)
             park_unfinished(self._study)
         for name, history in self._ledger.histories().items():
             if history.fate is None:

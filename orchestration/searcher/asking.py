@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from drmn.names import EPOCH
 from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
+from orchestration.objective import direction
 from orchestration.request import SweepRequest
+from orchestration.searcher.planned import Plan
 from orchestration.searcher.samplers import distribution, sampler
-from orchestration.searcher.study import trial_label
+from orchestration.searcher.study import own_trials, report, tell_complete, trial_label
 
 
 class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
@@ -38,10 +40,13 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         request: SweepRequest,
         unfinished: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(metric=request.objective, mode="max")
+        super().__init__(
+            metric=request.objective, mode=direction(request.objective).removesuffix("imize")
+        )
         self._study = study
         self._request = request
         self._distributions = {path: distribution(d) for path, d in request.space.items()}
+        self._plan = Plan(request)
         self._unfinished = {name: list(uris) for name, uris in (unfinished or {}).items()}
         self._running: dict[str, optuna.Trial] = {}
 
@@ -66,9 +71,8 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """One epoch: an intermediate value, told once also where a resumed trial repeats it."""
         trial = self._running[trial_id]
-        known = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
-        if result[EPOCH] not in known:
-            trial.report(result[self.metric], step=result[EPOCH])
+        frozen = self._study.get_trials(deepcopy=False)[trial.number]
+        report(trial, frozen, self._request.objectives, {result[EPOCH]: result})
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -82,11 +86,11 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         if result[EPOCH] < self._request.config.training.epochs:
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._study.tell(trial, result[self.metric])
+            tell_complete(self._study, trial, self._request.objectives, result)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its searcher: connections stay behind, the storage is the state."""
-        live = ("_study", "_running", "_request")
+        live = ("_study", "_running", "_request", "_plan")
         return {key: value for key, value in self.__dict__.items() if key not in live}
 
     def save(self, checkpoint_path: str) -> None:
@@ -97,7 +101,11 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
 
     def _asked(self) -> optuna.Trial:
         """A new trial; what is drawn depends on its number and the history, not on restarts."""
-        number = len(self._study.get_trials(deepcopy=False))
+        own = len(self._begun())
+        values = self._plan.values(own)
+        if values is not None and not own_trials(self._study, TrialState.WAITING):
+            self._study.enqueue_trial(dict(values))
+        number = len(self._study.get_trials(deepcopy=False)) - (values is not None)
         self._study.sampler = sampler(self._request, number)
         return self._study.ask(self._distributions)
 
@@ -105,7 +113,9 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         frozen = self._study.get_trials(deepcopy=False)[int(name)]
         return optuna.Trial(self._study, frozen._trial_id)
 
+    def _begun(self) -> list[FrozenTrial]:
+        trials = own_trials(self._study)
+        return [trial for trial in trials if trial.state != TrialState.WAITING]
+
     def _all_asked(self) -> bool:
-        trials = self._study.get_trials(deepcopy=False)
-        waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        return len(trials) >= self._request.num_trials and not waiting
+        return len(self._begun()) >= self._request.num_trials

@@ -1,25 +1,28 @@
-"""A sweep's own Optuna study and the names of its trials."""
+"""A sweep's own Optuna study: its trials, their names, and what is told of them."""
+
+from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from orchestration.objective import direction
 from orchestration.request import SweepRequest
 from orchestration.searcher.samplers import sampler
 
+FROM_SWEEP = "drmn.from_sweep"
+"""User attribute of a trial that an earlier sweep ran: ``SWEEP/TRIAL``."""
+
 
 def open_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
-    """The sweep's own study, begun or taken up; its first trial tries the preset's own values."""
-    study = optuna.create_study(
+    """The sweep's own study, begun or taken up."""
+    return optuna.create_study(
         study_name=request.key,
         storage=storage,
-        direction="maximize",
+        directions=[direction(objective) for objective in request.objectives],
         sampler=sampler(request, 0),
         load_if_exists=True,
     )
-    if request.paper_values and not study.get_trials(deepcopy=False):
-        study.enqueue_trial(request.paper_values)
-    return study
 
 
 def trial_label(number: int) -> str:
@@ -27,6 +30,35 @@ def trial_label(number: int) -> str:
     return f"{number:04d}"
 
 
-def running_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+def own_trials(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
+    """The trials that this sweep asked for; of all states where none is given."""
+    trials = study.get_trials(deepcopy=False, states=states or None)
+    return [trial for trial in trials if FROM_SWEEP not in trial.user_attrs]
+
+
+def running_trials(study: optuna.Study) -> list[FrozenTrial]:
     """What no driver has told the end of."""
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return own_trials(study, TrialState.RUNNING)
+
+
+def report(
+    trial: optuna.Trial,
+    frozen: FrozenTrial,
+    objectives: Sequence[str],
+    epochs: Mapping[int, Mapping[str, float]],
+) -> None:
+    """Tell the study those epochs of ``trial`` that it does not know; it wants one objective."""
+    if len(objectives) > 1:
+        return
+    for epoch in sorted(set(epochs) - set(frozen.intermediate_values)):
+        trial.report(epochs[epoch][objectives[0]], step=epoch)
+
+
+def tell_complete(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    objectives: Sequence[str],
+    metrics: Mapping[str, float],
+) -> None:
+    """Tell the study a trial's values after its last epoch."""
+    study.tell(trial, [metrics[objective] for objective in objectives])

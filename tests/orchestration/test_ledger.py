@@ -40,3 +40,22 @@ def test_without_an_epoch_the_reasons_are_told(tmp_path: Path) -> None:
     ledger.ended("0000", Fate.FAILED, 0, "DivergenceError: loss is nan")
     with pytest.raises(DrmnError, match="loss is nan"):
         ledger.winner(OBJECTIVE)
+
+
+def test_a_front_holds_what_nothing_beats_best_in_the_first_objective_first(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    points = {"0000": (0.4, 3.0), "0001": (0.6, 9.0), "0002": (0.6, 8.0), "0003": (0.5, 8.0)}
+    for trial, (harmonic, epoch_s) in points.items():
+        ledger.started(trial, {})
+        ledger.epoch_ended(trial, 1, {OBJECTIVE: harmonic, "time/epoch_s": epoch_s})
+    front = ledger.front(OBJECTIVE, "time/epoch_s")
+    assert [each.trial for each in front] == ["0002", "0000"]
+    assert ledger.winner(OBJECTIVE, "time/epoch_s") == front[0]
+
+
+def test_the_winner_of_a_loss_has_the_lowest(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for trial, loss in (("0000", 2.0), ("0001", 1.0)):
+        ledger.started(trial, {})
+        ledger.epoch_ended(trial, 1, {"loss/total": loss})
+    assert ledger.winner("loss/total").trial == "0001"

@@ -64,7 +64,7 @@ def test_a_fate_told_to_optuna_alone_reaches_the_ledger(
     ledger.started("0000", study.trials[0].params)
     ledger.epoch_ended("0000", EPOCHS, {OBJECTIVE: 0.5})
     searcher.on_trial_complete("a", {EPOCH: EPOCHS, OBJECTIVE: 0.5})
-    assert settle_study(study, ledger, _rule(), OBJECTIVE) == []
+    assert settle_study(study, ledger, _rule(), (OBJECTIVE,)) == []
     assert ledger.fates() == {"0000": Fate.COMPLETE}
 
 
@@ -75,7 +75,7 @@ def test_a_fate_in_the_ledger_alone_reaches_optuna(
     ledger.started("0000", study.trials[0].params)
     ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.5})
     ledger.ended("0000", Fate.PRUNED, 1, "")
-    assert settle_study(study, ledger, _rule(), OBJECTIVE) == []
+    assert settle_study(study, ledger, _rule(), (OBJECTIVE,)) == []
     assert study.trials[0].state == TrialState.PRUNED
     assert study.trials[0].intermediate_values == {1: 0.5}
 
@@ -96,7 +96,7 @@ def test_what_was_decided_but_told_to_nobody_is_told_to_both(
     OptunaSearcher(study, request_).suggest("a")
     ledger.started("0000", study.trials[0].params)
     ledger.epoch_ended("0000", epoch, {OBJECTIVE: 0.5})
-    assert settle_study(study, ledger, _rule(**stopped), OBJECTIVE) == []
+    assert settle_study(study, ledger, _rule(**stopped), (OBJECTIVE,)) == []
     assert ledger.fates() == {"0000": fate}
     assert study.trials[0].state.is_finished()
 
@@ -109,7 +109,7 @@ def test_undecided_trials_are_left_to_be_taken_up(
     if began:
         ledger.started("0000", study.trials[0].params)
         ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.5})
-    assert settle_study(study, ledger, _rule(), OBJECTIVE) == ["0000"]
+    assert settle_study(study, ledger, _rule(), (OBJECTIVE,)) == ["0000"]
     assert study.trials[0].state == TrialState.RUNNING
     assert ledger.fates() == {}
 
