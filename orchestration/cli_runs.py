@@ -11,7 +11,9 @@ from rich.table import Table
 
 from drmn.errors import ConfigError, DrmnError
 from orchestration.finishing import RESULT_FILE
-from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.front import front_table
+from orchestration.ledger import LEDGER_FILE, Ledger, TrialHistory
+from orchestration.objective import gain, shown
 from orchestration.repair.reconciling import reconcile
 from orchestration.repair.truth import Difference
 from orchestration.request import SweepRequest
@@ -57,15 +59,26 @@ def show(name: SweepName) -> None:
     folder = read_settings().sweep_folder(name)
     request = load_request(folder)
     table = Table("trial", "epochs", "fate", request.objective, "settings", box=box.SIMPLE_HEAD)
-    for trial, history in sorted(Ledger(folder / LEDGER_FILE).histories().items()):
-        best = max((m[request.objective] for m in history.epochs.values()), default=0.0)
+    ledger = Ledger(folder / LEDGER_FILE)
+    for trial, history in sorted(ledger.histories().items()):
+        best = _best(request.objective, history)
         settings = "  ".join(
             f"{path.rpartition('.')[2]}={value:.4g}" if isinstance(value, float) else f"{value}"
             for path, value in sorted(history.overrides.items())
         )
         fate = history.fate.value if history.fate else "unfinished"
-        table.add_row(trial, str(history.last_epoch), fate, f"{100 * best:.1f} %", settings)
-    Console(soft_wrap=True).print(table)
+        table.add_row(trial, str(history.last_epoch), fate, best, settings)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    if request.has_front and any(history.epochs for history in ledger.histories().values()):
+        console.print(front_table(ledger.front(*request.objectives), request.objectives))
+
+
+def _best(objective: str, history: TrialHistory) -> str:
+    if not history.epochs:
+        return ""
+    best = max(history.epochs.values(), key=lambda metrics: gain(objective, metrics))
+    return shown(objective, best[objective])
 
 
 @runs_app.command("resume")

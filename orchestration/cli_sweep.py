@@ -16,15 +16,27 @@ from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
 from orchestration.planning.showing import print_plan
 from orchestration.recipe import recipe
-from orchestration.request import Pruner, PruningRule, Resources, SweepRequest
+from orchestration.request import BetaMode, Pruner, PruningRule, Resources, SweepRequest
+from orchestration.sampling import SamplerName, SamplerRule
+from orchestration.search_options import (
+    PANEL,
+    Beta,
+    Enqueue,
+    GridPoints,
+    Objectives,
+    PaperFirst,
+    Sampler,
+    Trials,
+    WarmStart,
+    pruner_for,
+    searched,
+)
 from orchestration.settings import Settings, read_settings
 from orchestration.stopping.budget import parse_budget
 from orchestration.summary import print_summary
 from orchestration.sweep import plan_sweep, run_sweep
-from search_spaces.registry import search_space
 
 _DATA = "Data and backbone"
-_SEARCH = "Search"
 _RESOURCES = "Resources"
 _FINAL = "Final runs"
 _AUTO = "auto"
@@ -50,44 +62,53 @@ def sweep(
         typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA),
     ] = None,
     image_size: Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_DATA)] = None,
-    trials: Annotated[
-        int, typer.Option(min=1, help="How many to try.", rich_help_panel=_SEARCH)
-    ] = 16,
+    trials: Trials = None,
+    sampler: Sampler = SamplerName.TPE,
+    grid_points: GridPoints = 3,
+    enqueue: Enqueue = None,
+    paper_first: PaperFirst = True,
+    warm_start: WarmStart = None,
+    objective: Objectives = None,
+    beta: Beta = BetaMode.SEARCH,
     budget: Annotated[
         list[str] | None,
         typer.Option(
             metavar="8h|90m|2d|4gpu-h",
             help="End the search after so much wall or GPU time; repeatable.",
-            rich_help_panel=_SEARCH,
+            rich_help_panel=PANEL,
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Of a full trial.", rich_help_panel=_SEARCH)
+        int | None, typer.Option(min=1, help="Of a full trial.", rich_help_panel=PANEL)
     ] = None,
     variant_name: Annotated[
         str,
-        typer.Option("--variant", help="A row of Table 2 or 3.", rich_help_panel=_SEARCH),
+        typer.Option("--variant", help="A row of Table 2 or 3.", rich_help_panel=PANEL),
     ] = ENSEMBLE.name,
     pruner: Annotated[
-        Pruner, typer.Option(help="What stops bad trials early.", rich_help_panel=_SEARCH)
-    ] = Pruner.ASHA,
+        Pruner | None,
+        typer.Option(
+            help="What stops bad trials early; default: asha, none with two objectives.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
     grace_period: Annotated[
-        int, typer.Option(help="Epochs before a trial may be pruned.", rich_help_panel=_SEARCH)
+        int, typer.Option(help="Epochs before a trial may be pruned.", rich_help_panel=PANEL)
     ] = 2,
     reduction_factor: Annotated[
         int,
-        typer.Option(help="ASHA and Hyperband keep one in this many.", rich_help_panel=_SEARCH),
+        typer.Option(help="ASHA and Hyperband keep one in this many.", rich_help_panel=PANEL),
     ] = 2,
     min_samples: Annotated[
         int,
-        typer.Option(help="Rivals that median stopping waits for.", rich_help_panel=_SEARCH),
+        typer.Option(help="Rivals that median stopping waits for.", rich_help_panel=PANEL),
     ] = 3,
-    fold: Annotated[int, typer.Option(min=0, help="Validation fold.", rich_help_panel=_SEARCH)] = 0,
-    seed: Annotated[int, typer.Option(help="Of search and training.", rich_help_panel=_SEARCH)] = 0,
+    fold: Annotated[int, typer.Option(min=0, help="Validation fold.", rich_help_panel=PANEL)] = 0,
+    seed: Annotated[int, typer.Option(help="Of search and training.", rich_help_panel=PANEL)] = 0,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="PATH=VALUE", help="Any setting; repeatable.", rich_help_panel=_SEARCH
+            "--set", metavar="PATH=VALUE", help="Any setting; repeatable.", rich_help_panel=PANEL
         ),
     ] = None,
     final_seeds: Annotated[
@@ -148,21 +169,29 @@ def sweep(
     console = Console(soft_wrap=True, stderr=as_json)
     if as_json and not plan:
         raise ConfigError("--json was given without --plan", "give both, or neither")
+    search = searched(
+        config,
+        trials=trials,
+        sampler=SamplerRule(name=sampler, grid_points=grid_points),
+        enqueue=enqueue,
+        paper_first=paper_first,
+        warm_start=warm_start,
+        objectives=objective,
+        beta=beta,
+    )
     request = SweepRequest(
         name=name or f"{config.data.dataset}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}",
         identity=uuid.uuid4().hex[:8],
         variant=variant_name,
         config=config,
-        space=search_space(config.data.dataset),
         data_root=resolve_data_root(dataset, data_root, settings, console),
-        num_trials=trials,
         max_concurrent=max_concurrent,
         resources=Resources(
             cpus=cpus_per_trial,
             gpus=_gpus(gpus_per_trial),
         ),
         pruning=PruningRule(
-            pruner=pruner,
+            pruner=pruner_for(pruner, objective),
             grace_period=grace_period,
             reduction_factor=reduction_factor,
             min_samples=min_samples,
@@ -172,6 +201,7 @@ def sweep(
         final_seeds=final_seeds,
         paper_final=paper_final,
         measure_gpus=gpus_per_trial == _AUTO,
+        **search,
     )
     if plan:
         _show_plan(request, settings, console, as_json=as_json)

@@ -46,6 +46,9 @@ class SweepResult:
     run_id: str
     folder: Path
     winner: Winner
+    objectives: tuple[str, ...]
+    front: list[Winner]
+    """The Pareto front of two objectives, the winner first; empty with one."""
     tested: FinalScores
     """The winner on test."""
     paper: FinalScores | None
@@ -80,7 +83,7 @@ class Finishing:
         Raises:
             DrmnError: no trial ended an epoch, or final runs failed.
         """
-        winner = self.ledger.winner(self.request.objective)
+        winner = self.ledger.winner(*self.request.objectives)
         self.tracker.show_metrics(self.parent.run_id, winner.metrics, winner.epoch)
         tested = self._tested(self._contenders(winner))
         for each in tested:
@@ -91,6 +94,8 @@ class Finishing:
             run_id=self.parent.run_id,
             folder=self.folder,
             winner=winner,
+            objectives=self.request.objectives,
+            front=self.ledger.front(*self.request.objectives) if self.request.has_front else [],
             tested=tested[0],
             paper=tested[1] if self.request.paper_final else None,
             fates=self.ledger.fates(),
@@ -146,7 +151,9 @@ def write_result(result: SweepResult) -> None:
     content = {
         "sweep": result.name,
         "protocol": result.protocol,
+        "objectives": list(result.objectives),
         "winner": {"trial": result.winner.trial, "epoch": result.winner.epoch},
+        "front": [_front_content(each, result.objectives) for each in result.front],
         "config": result.tested.contender.config.flat(),
         "validation": result.winner.metrics,
         "test": result.tested.means(),
@@ -165,3 +172,8 @@ def _final_content(tested: FinalScores) -> dict[str, Any]:
         "mean": tested.means(),
         **tested.limits(),
     }
+
+
+def _front_content(each: Winner, objectives: tuple[str, ...]) -> dict[str, Any]:
+    values = {objective: each.metrics[objective] for objective in objectives}
+    return {"trial": each.trial, "epoch": each.epoch, **values}

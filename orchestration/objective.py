@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from drmn import names
 from drmn.errors import ConfigError
@@ -47,7 +48,7 @@ def checked_objectives(objectives: Sequence[str]) -> tuple[str, ...]:
     return tuple(objectives)
 
 
-def direction(objective: str) -> str:
+def direction(objective: str) -> Literal["minimize", "maximize"]:
     """Optuna's word: losses, times and costs are minimised, scores maximised."""
     return "minimize" if objective in _MINIMISED else "maximize"
 

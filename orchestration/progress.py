@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from drmn.config_tree import Scalar
 from orchestration.events import Fate
+from orchestration.objective import gain, shown
 
 
 class TrialLines:
@@ -18,23 +19,26 @@ class TrialLines:
         self._console = console
         self._metric = metric
         self._num_epochs = num_epochs
-        self._best = 0.0
+        self._best: float | None = None
 
     def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
         """See TrialObserver."""
-        shown = (
+        settings = (
             f"{path.rpartition('.')[2]}={_number(value)}"
             for path, value in sorted(overrides.items())
         )
-        self._console.print(f"trial {trial}  start        {'  '.join(shown)}", highlight=False)
+        self._console.print(f"trial {trial}  start        {'  '.join(settings)}", highlight=False)
 
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
         """See TrialObserver."""
         value = metrics[self._metric]
-        self._best = max(self._best, value)
+        if self._best is None or gain(self._metric, metrics) > gain(
+            self._metric, {self._metric: self._best}
+        ):
+            self._best = value
         self._console.print(
             f"trial {trial}  epoch {epoch:>2}/{self._num_epochs:<2}  {self._metric} "
-            f"{100 * value:5.1f} %   best so far {100 * self._best:5.1f} %",
+            f"{shown(self._metric, value):>7}   best so far {shown(self._metric, self._best):>7}",
             highlight=False,
         )
 

@@ -11,10 +11,15 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
-from orchestration.sampling import SamplerName, SamplerRule, check_word
+from orchestration.sampling import (
+    SamplerName,
+    SamplerRule,
+    check_word,
+    planned_trials,
+    preset_values,
+)
 from orchestration.stopping.budget import Budget
 from search_spaces.domain import SearchSpace
-from search_spaces.grid import grid
 from search_spaces.paper import BETA
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -148,6 +153,12 @@ class SweepRequest:
                 f"training.epochs, which is {epochs}"
             )
         checked_objectives(self.objectives)
+        if self.has_front and self.pruning.pruner != Pruner.NONE:
+            raise ConfigError(
+                f"the pruner is {self.pruning.pruner!s}, but must be none with two objectives: no "
+                "value after a few epochs says which trial is behind",
+                "leave --pruner out, or give one --objective",
+            )
         self._check_beta()
         self._check_first_trials()
 
@@ -187,6 +198,11 @@ class SweepRequest:
         return self.objectives[0]
 
     @property
+    def has_front(self) -> bool:
+        """Whether two objectives decide."""
+        return len(self.objectives) > 1
+
+    @property
     def key(self) -> str:
         """What the sweep is called on shared servers: study name, root of the trial keys."""
         return f"{self.name}-{self.identity}" if self.identity else self.name
@@ -199,18 +215,17 @@ class SweepRequest:
     @property
     def paper_values(self) -> dict[str, Scalar]:
         """The preset's own values of what is searched: the first trial tries them."""
-        flat = self.config.flat()
-        return {
-            path: flat[path] for path, domain in self.space.items() if domain.contains(flat[path])
-        }
+        return preset_values(self.config, self.space)
 
     def planned_trials(self) -> list[Mapping[str, Scalar]]:
         """What is tried before the sampler has its say; with the grid, everything.
 
         The preset's own values, then what was enqueued, then the grid; each once.
         """
-        wanted: list[Mapping[str, Scalar]] = [self.paper_values] if self.paper_first else []
-        wanted += self.enqueued
-        if self.sampler.name == SamplerName.GRID:
-            wanted += grid(self.space, self.sampler.grid_points)
-        return list({tuple(sorted(values.items())): values for values in wanted if values}.values())
+        return planned_trials(
+            self.config,
+            self.space,
+            self.sampler,
+            enqueued=self.enqueued,
+            paper_first=self.paper_first,
+        )

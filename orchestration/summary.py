@@ -16,6 +16,7 @@ from drmn.presets import PAPER_SCORES
 from orchestration.events import Fate
 from orchestration.final import FinalScores
 from orchestration.finishing import SweepResult
+from orchestration.front import front_table
 from orchestration.settings import Settings
 from orchestration.tracking import ui_command
 
@@ -40,6 +41,8 @@ def print_summary(result: SweepResult, settings: Settings, console: Console) -> 
     dataset = result.tested.contender.config.data.dataset
     console.print()
     console.print(Group(_configuration(result), _scores(result, dataset)))
+    if result.front:
+        console.print(front_table(result.front, result.objectives))
     for line in _explanations(result, dataset):
         console.print(line, highlight=False)
     if result.protocol == "best-on-test":

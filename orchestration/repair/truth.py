@@ -10,7 +10,7 @@ from orchestration.events import Fate
 from orchestration.ledger import TrialHistory
 from orchestration.pruning.rule import Rule
 from orchestration.reconcile import OPTUNA_FATES, decided
-from orchestration.searcher.study import trial_label
+from orchestration.searcher.study import own_trials, trial_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ def true_fates(
     """Of every trial known to the ledger or to Optuna; STOPPED where it can be continued."""
     told = {
         trial_label(frozen.number): OPTUNA_FATES[frozen.state]
-        for frozen in (study.get_trials(deepcopy=False) if study else [])
+        for frozen in (own_trials(study) if study else [])
         if frozen.state in OPTUNA_FATES
     }
     fates = {}
@@ -57,7 +57,7 @@ def optuna_differences(study: optuna.Study | None, fates: Mapping[str, Fate]) ->
     states = {fate: state for state, fate in OPTUNA_FATES.items()}
     states[Fate.STOPPED] = TrialState.WAITING
     found = []
-    for frozen in study.get_trials(deepcopy=False) if study else []:
+    for frozen in own_trials(study) if study else []:
         name = trial_label(frozen.number)
         if frozen.state == TrialState.WAITING and name not in fates:
             continue

@@ -53,6 +53,14 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--json"], "without --plan"),
         (["--backbone", "resnet19"], "'resnet18'"),
         (["--trials", "many"], "--trials"),
+        (["--sampler", "grid", "--trials", "5"], "must be 82"),
+        (["--objective", "val/gzsl_harmonik"], "did you mean 'val/gzsl_harmonic'"),
+        (
+            ["--objective", "val/czsl_top1", "--objective", "time/epoch_s", "--pruner", "asha"],
+            "none",
+        ),
+        (["--beta", "exact", "--objective", "val/gzsl_harmonic"], "--beta search"),
+        (["--enqueue", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
         (["--final-seeds", "0"], "--final-seeds"),
         (["--trails", "3"], "--trials"),
         (["--name", "it's/mine"], "must be letters"),
@@ -77,7 +85,9 @@ def test_the_options_are_pinned(tmp_path: Path) -> None:
     }
     assert options >= {
         "--dataset", "--data-root", "--backbone", "--weights", "--image-size", "--trials",
-        "--epochs", "--variant", "--grace-period", "--reduction-factor", "--fold", "--seed",
+        "--sampler", "--grid-points", "--enqueue", "--paper-first", "--no-paper-first",
+        "--warm-start", "--objective", "--beta", "--epochs", "--variant",
+        "--grace-period", "--reduction-factor", "--fold", "--seed",
         "--pruner", "--min-samples", "--budget",
         "--set", "--name", "--cpus-per-trial", "--gpus-per-trial", "--max-concurrent",
         "--final-seeds", "--no-paper-final", "--plan", "--json",

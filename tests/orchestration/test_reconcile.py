@@ -131,7 +131,7 @@ def test_parked_trials_wait_and_are_taken_up_under_their_own_number(
     ledger.ended("0000", Fate.STOPPED, 1, "SIGTERM")
     park_unfinished(study)
     assert study.trials[0].state == TrialState.WAITING
-    assert settle_study(study, ledger, _rule(), OBJECTIVE) == ["0000"]
+    assert settle_study(study, ledger, _rule(), (OBJECTIVE,)) == ["0000"]
     assert study.trials[0].state == TrialState.RUNNING
     later = OptunaSearcher(study, request_, {"0000": ["c"]})
     assert later.suggest("b")[TRIAL] == "0000"  # type: ignore[index, unused-ignore]

@@ -67,7 +67,7 @@ def _driver(request: SweepRequest, folder: Path) -> OptunaSearcher:
 
 
 def _num_trials(name: SamplerName) -> int:
-    return 9 if name == SamplerName.GRID else 12
+    return 9 if name == SamplerName.GRID else 8
 
 
 @pytest.mark.parametrize("name", list(SamplerName))

@@ -1,0 +1,98 @@
+"""The options of ``drmn-sweep`` that say what is searched, by whom, and what decides."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from drmn.config import Config
+from drmn.names import OBJECTIVE
+from orchestration.objective import AT_ANY_BETA
+from orchestration.request import BetaMode, Pruner
+from orchestration.sampling import SamplerName, SamplerRule, planned_trials
+from orchestration.searcher.enqueue import read_enqueued
+from search_spaces.paper import BETA
+from search_spaces.registry import search_space
+
+PANEL = "Search"
+NUM_TRIALS = 16
+
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help=f"How many to try; default: {NUM_TRIALS}, or the grid's size.",
+        rich_help_panel=PANEL,
+    ),
+]
+Sampler = Annotated[
+    SamplerName, typer.Option(help="Who draws the configurations.", rich_help_panel=PANEL)
+]
+GridPoints = Annotated[int, typer.Option(help="Of the grid, per range.", rich_help_panel=PANEL)]
+Enqueue = Annotated[
+    Path | None,
+    typer.Option(help="YAML list of configurations to try first.", rich_help_panel=PANEL),
+]
+PaperFirst = Annotated[
+    bool, typer.Option(help="Try the preset's own values first.", rich_help_panel=PANEL)
+]
+WarmStart = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SWEEP", help="Learn from an earlier sweep; repeatable.", rich_help_panel=PANEL
+    ),
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="METRIC",
+        help=f"What decides, default {OBJECTIVE}; twice for a Pareto front.",
+        rich_help_panel=PANEL,
+    ),
+]
+Beta = Annotated[
+    BetaMode,
+    typer.Option(help="Spend trials on beta, or score each at its best.", rich_help_panel=PANEL),
+]
+
+
+def pruner_for(pruner: Pruner | None, objectives: list[str] | None) -> Pruner:
+    """What was asked for; else ASHA, which two objectives leave no room for."""
+    if pruner is not None:
+        return pruner
+    return Pruner.NONE if len(objectives or ()) > 1 else Pruner.ASHA
+
+
+def searched(
+    config: Config,
+    *,
+    trials: int | None,
+    sampler: SamplerRule,
+    enqueue: Path | None,
+    paper_first: bool,
+    warm_start: list[str] | None,
+    objectives: list[str] | None,
+    beta: BetaMode,
+) -> dict[str, Any]:
+    """What these options mean for a request's fields.
+
+    Raises:
+        ConfigError: the file to enqueue cannot be used, or the grid is too large.
+    """
+    space = dict(search_space(config.data.dataset))
+    if beta == BetaMode.EXACT:
+        space.pop(BETA)
+    enqueued = () if enqueue is None else read_enqueued(enqueue, space, config.flat())
+    planned = planned_trials(config, space, sampler, enqueued=enqueued, paper_first=paper_first)
+    default = len(planned) if sampler.name == SamplerName.GRID else NUM_TRIALS
+    return {
+        "space": space,
+        "sampler": sampler,
+        "num_trials": trials or default,
+        "enqueued": enqueued,
+        "paper_first": paper_first,
+        "warm_start": tuple(warm_start or ()),
+        "objectives": tuple(objectives or [AT_ANY_BETA if beta == BetaMode.EXACT else OBJECTIVE]),
+        "beta": beta,
+    }
