@@ -22,6 +22,7 @@ from orchestration.reconcile import park_unfinished, settle_runs, settle_study
 from orchestration.request import SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.searcher.study import open_study
+from orchestration.searcher.warm_start import is_told, read_experience, tell_experience
 from orchestration.settings import Settings
 from orchestration.stopping.brake import EXIT_INTERRUPTED, Brake, heeding_signals
 from orchestration.stopping.budget import USAGE_FILE, Meter
@@ -62,6 +63,11 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
     brake, meter = Brake(), Meter(parts.folder / USAGE_FILE)
     ledger, attempt = parts.ledger, parts.ledger.begin_attempt()
     study = open_study(request, open_storage(settings.study_storage, parts.folder / STUDY_FILE))
+    if request.warm_start and not is_told(study):
+        experiences = read_experience(request, settings.home / "sweeps")
+        tell_experience(study, experiences)
+        for each in experiences:
+            console.print(str(each), highlight=False, markup=False)
     num_epochs = request.config.training.epochs
     journal = Journal(build_rule(request.pruning, num_epochs), parts.folder / JOURNAL_FILE)
     left = settle_study(study, ledger, journal.rule, request.objectives)

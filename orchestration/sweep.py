@@ -11,7 +11,8 @@ from rich.console import Console
 
 from drmn.config import Config
 from drmn.data.dataset import Dataset, dataset_key, load_dataset
-from drmn.data.splits import validation_split
+from drmn.data.splits import Split, validation_split
+from drmn.errors import DataError
 from orchestration.cluster import check_feasible, cluster
 from orchestration.finishing import Finishing, SweepResult, write_result
 from orchestration.ledger import LEDGER_FILE, Ledger
@@ -21,6 +22,7 @@ from orchestration.planning.plan import Plan, comparison
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.request import SweepRequest
 from orchestration.request_file import check_is_new, save_request, write_request
+from orchestration.searcher.warm_start import read_experience
 from orchestration.searching import SearchParts, SweepInterruptedError, search
 from orchestration.settings import Settings
 from orchestration.stopping.driver import driving
@@ -56,6 +58,9 @@ def _run(
     request: SweepRequest, settings: Settings, console: Console, *, resume: bool
 ) -> SweepResult:
     dataset, started = _checked_dataset(request), time.monotonic()
+    request = _with_split(request, validation_split(dataset, request.config.validation))
+    if not resume:
+        read_experience(request, settings.home / "sweeps")  # refused before anything starts
     console.print(
         f"sweep {request.name}: {request.num_trials} trials of up to "
         f"{request.config.training.epochs} epochs on {dataset.name}",
@@ -104,6 +109,21 @@ def _packed(request: SweepRequest, dataset: Dataset, settings: Settings) -> Swee
     if not request.measure_gpus:
         return request
     return with_measured_share(request, dataset, settings.cache_root)
+
+
+def _with_split(request: SweepRequest, split: Split) -> SweepRequest:
+    """``request``, with the images that choose written down.
+
+    Raises:
+        DataError: they are no longer those that the sweep began with.
+    """
+    if request.split_hash not in ("", split.hash):
+        raise DataError(
+            f"the split of sweep {request.name!r} was {request.split_hash}, but is {split.hash} "
+            f"in {request.data_root}",
+            "bring back the data it began with, or begin another sweep",
+        )
+    return replace(request, split_hash=split.hash)
 
 
 def experiment_name(request: SweepRequest) -> str:

@@ -19,7 +19,7 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url:
         try:
-            return RDBStorage(url)
+            return RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True})
         except (ImportError, SQLAlchemyError, StorageInternalError) as error:
             raise ConfigError(
                 f"the study storage cannot be opened: {type(error).__name__}",
@@ -27,3 +27,9 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
             ) from error
     journal.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(journal)))
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL through psycopg 3 unless the URL names another driver."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url
