@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
+from postgres_server import postgres_binaries, serve_postgres
 from swift_server import SwiftServer, serve_swift
 
 _checker = types.ModuleType("drmn_type_checker")
@@ -42,3 +43,13 @@ def s3_uri(object_store: SwiftServer, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in object_store.environment.items():
         monkeypatch.setenv(name, value)
     return object_store.uri(uuid.uuid4().hex)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL on this machine."""
+    binaries = postgres_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL here: install Debian's postgresql, or put initdb into PATH")
+    with serve_postgres(binaries) as url:
+        yield url

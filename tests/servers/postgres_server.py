@@ -1,0 +1,73 @@
+"""A real PostgreSQL of the tests' own: a folder, a free loopback port, a password."""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_USER = "drmn"
+_UNPRIVILEGED = "nobody"  # the server refuses to run as root
+
+
+def postgres_binaries() -> Path | None:
+    """The folder of initdb and pg_ctl: Debian's newest, or PATH's."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = str(debian[-1]) if debian else shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+@contextmanager
+def serve_postgres(binaries: Path) -> Iterator[str]:
+    """The URL of a running server; it is stopped and its folder removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="drmn-postgres-"))
+    password = secrets.token_hex(16)
+    try:
+        (folder / "password").write_text(password)
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(_UNPRIVILEGED)
+            for path in (folder, folder / "password"):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        port = _free_port()
+        _run(
+            folder,
+            *(binaries / "initdb", "--pgdata", folder / "data", "--username", _USER, "--no-sync"),
+            *("--pwfile", folder / "password", "--auth", "scram-sha-256", "--encoding", "UTF8"),
+        )
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
+        )
+        control = (binaries / "pg_ctl", "--pgdata", folder / "data", "--wait", "--timeout", "30")
+        _run(folder, *control, "--log", folder / "log", "--options", options, "start")
+        try:
+            yield f"postgresql://{_USER}:{password}@127.0.0.1:{port}/postgres"
+        finally:
+            _run(folder, *control, "--mode", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _run(folder: Path, *command: str | Path) -> None:
+    with (folder / "output").open("w") as output:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            user=_UNPRIVILEGED if os.geteuid() == 0 else None,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, (folder / "output").read_text()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
