@@ -14,6 +14,7 @@ from rich.markup import escape
 from drmn.errors import ConfigError, DataError, DrmnError
 from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
+from orchestration.cli_evaluate import evaluate
 from orchestration.cli_predict import predict
 from orchestration.cli_report import report
 from orchestration.cli_runs import runs_app
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("sweep")(sweep)
 app.command("train")(train)
 app.command("predict")(predict)
+app.command("evaluate")(evaluate)
 app.command("ablate")(ablate)
 app.command("report")(report)
 app.add_typer(data_app, name="data")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drmn.config import Config
 from drmn.names import GZSL_HARMONIC, LOSS_TOTAL, phased
-from orchestration.final import WINNER, FinalResult, FinalScores
+from orchestration.final import WINNER, Contender, FinalResult, FinalScores
 from orchestration.tracking import Status, Tag, Tracker
 from orchestration.trial_logging import SweepRun
 
@@ -18,18 +18,25 @@ def log_tested(
     """A contender's runs; the winner's test scores are repeated on the sweep's own run."""
     contender, config = tested.contender, tested.contender.config
     name = "final" if contender.name == WINNER else f"final, {contender.name}'s setting"
-    key = f"{parent.sweep}/final-{contender.name}-{config.hash()}"
+    key = final_key(parent.sweep, contender)
     run_tags = {**parent.tags, **tags, Tag.KIND: "final", Tag.CONFIG_HASH: config.hash()}
     run_id = tracker.open_run(key, name, run_tags, parent.run_id)
     tracker.log_params(run_id, config.flat())
     for seed, result in tested.results.items():
         seed_tags = {**run_tags, Tag.KIND: "final-seed", Tag.SEED: str(seed)}
-        seed_id = tracker.open_run(f"{key}/{seed}", f"{name}, seed {seed}", seed_tags, run_id)
+        seed_key = final_key(parent.sweep, contender, seed)
+        seed_id = tracker.open_run(seed_key, f"{name}, seed {seed}", seed_tags, run_id)
         _log_run(tracker, seed_id, contender.run_config(seed), result)
     targets = [run_id, parent.run_id] if contender.name == WINNER else [run_id]
     for target in targets:
         tracker.show_metrics(target, _summary(tested), config.training.epochs)
     tracker.close_run(run_id, Status.FINISHED)
+
+
+def final_key(sweep: str, contender: Contender, seed: int | None = None) -> str:
+    """The trial key of a contender's run in MLflow, or of one of its seeds' runs."""
+    key = f"{sweep}/final-{contender.name}-{contender.config.hash()}"
+    return key if seed is None else f"{key}/{seed}"
 
 
 def _summary(tested: FinalScores) -> dict[str, float]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 from rich.console import Console
+from rich.markup import escape
 
 from drmn.config import Config
 from drmn.data.dataset import Dataset, dataset_key, load_dataset
@@ -24,6 +25,7 @@ from orchestration.request import SweepRequest
 from orchestration.request_file import check_is_new, save_request, write_request
 from orchestration.searcher.warm_start import read_experience
 from orchestration.searching import SearchParts, SweepInterruptedError, search
+from orchestration.serving.final_model import FinalModel
 from orchestration.settings import Settings
 from orchestration.stopping.driver import driving
 from orchestration.tracking import Status, Tag, Tracker
@@ -165,8 +167,21 @@ class _Sweep:
             raise
         finally:
             self._tracker.close_run(parent.run_id, status)
+        self._publish(result)
         write_result(result)
         return result
+
+    def _publish(self, result: SweepResult) -> None:
+        model = FinalModel(
+            request=self._request,
+            dataset=self._dataset,
+            features=self._features,
+            experiment=experiment_name(self._request),
+            result=result,
+        )
+        with self._console.status("keeping the model"):
+            said = model.publish(self._settings)
+        self._console.print(escape(said), highlight=False)
 
     def _open_parent(self) -> SweepRun:
         request = self._request

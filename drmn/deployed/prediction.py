@@ -62,6 +62,7 @@ class Predictor:
         given: classes beside the model's own.
         only_given: whether to answer among the given ones alone, as section 3.5 does.
         device: where to compute.
+        network: the model's, if it is built already.
 
     Raises:
         ConfigError: only given classes are asked for, but there are none.
@@ -75,6 +76,7 @@ class Predictor:
         *,
         only_given: bool = False,
         device: torch.device = CPU,
+        network: DeployedNetwork | None = None,
     ) -> None:
         if only_given and given is None:
             raise ConfigError(
@@ -88,9 +90,18 @@ class Predictor:
         self.seen = F.pad(saved.seen, (0, len(names)), value=False)[-len(self.class_names) :]
         self._only_given = only_given
         self._inference = saved.config.inference
-        self._network = DeployedNetwork(saved, device)
+        self._saved = saved
+        self._network = DeployedNetwork(saved, device) if network is None else network
         self._new = saved.attributes[:0] if given is None else given.attributes
         self._gamma = saved.config.model.classifier.gamma
+
+    def with_classes(self, given: GivenClasses | None, *, only_given: bool) -> "Predictor":
+        """The same network, with other classes to answer.
+
+        Raises:
+            ConfigError: only given classes are asked for, but there are none.
+        """
+        return Predictor(self._saved, given, only_given=only_given, network=self._network)
 
     def predict(self, pixels: Sequence[UInt8[np.ndarray, "S S 3"]]) -> list[Prediction]:
         """One prediction per picture, prepared by :func:`drmn.data.transforms.square_pixels`."""
