@@ -11,6 +11,8 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.presets import preset
 from orchestration.datasets import SPRITES, resolve_data_root
+from orchestration.feature_choice import HELP as FEATURES_HELP
+from orchestration.feature_choice import FeatureChoice
 from orchestration.request import Resources
 from orchestration.settings import read_settings
 from orchestration.study.reading import read_study
@@ -35,6 +37,7 @@ def ablate(
     weights: Annotated[
         str | None, typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA)
     ] = None,
+    features: Annotated[str | None, typer.Option(help=FEATURES_HELP, rich_help_panel=_DATA)] = None,
     study: Annotated[
         str,
         typer.Option(
@@ -76,11 +79,12 @@ def ablate(
     from orchestration.study.running import run_study
 
     settings, console = read_settings(), Console(soft_wrap=True)
+    choice = FeatureChoice.of(features, weights)
     given: dict[str, Scalar] = {
         path: value
         for path, value in {
             "backbone.name": backbone,
-            "backbone.weights": weights,
+            **choice.chosen,
             "training.epochs": epochs,
         }.items()
         if value is not None
@@ -93,6 +97,7 @@ def ablate(
         data_root=_data_root(datasets, data_root, console),
         seeds=list(range(first_seed, first_seed + seeds)),
         rows=rows.split(",") if rows else None,
+        features=choice.store,
         tune_each=tune_each,
         resources=Resources(cpus=cpus_per_trial, gpus=gpus_per_trial),
         max_concurrent=max_concurrent,

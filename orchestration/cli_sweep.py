@@ -14,6 +14,8 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
+from orchestration.feature_choice import HELP as FEATURES_HELP
+from orchestration.feature_choice import FeatureChoice
 from orchestration.planning.showing import print_plan
 from orchestration.recipe import recipe
 from orchestration.request import BetaMode, Pruner, PruningRule, Resources, SweepRequest
@@ -62,6 +64,7 @@ def sweep(
         typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA),
     ] = None,
     image_size: Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_DATA)] = None,
+    features: Annotated[str | None, typer.Option(help=FEATURES_HELP, rich_help_panel=_DATA)] = None,
     trials: Trials = None,
     sampler: Sampler = SamplerName.TPE,
     grid_points: GridPoints = 3,
@@ -157,9 +160,10 @@ def sweep(
 
     Example: drmn-sweep --dataset sprites --trials 8
     """
+    given = FeatureChoice.of(features, weights)
     chosen: dict[str, Scalar] = {
         "backbone.name": backbone,
-        "backbone.weights": weights,
+        **given.chosen,
         "data.image_size": image_size,
         "training.epochs": epochs,
     }
@@ -184,6 +188,7 @@ def sweep(
         identity=uuid.uuid4().hex[:8],
         variant=variant_name,
         config=config,
+        features=given.store,
         data_root=resolve_data_root(dataset, data_root, settings, console),
         max_concurrent=max_concurrent,
         resources=Resources(

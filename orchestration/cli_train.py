@@ -12,6 +12,8 @@ from drmn.errors import ConfigError
 from drmn.names import SCORES
 from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
+from orchestration.feature_choice import HELP as FEATURES_HELP
+from orchestration.feature_choice import FeatureChoice
 from orchestration.levels import prepare_levels
 from orchestration.recipe import recipe
 from orchestration.settings import read_settings
@@ -25,6 +27,7 @@ def train(
     backbone: Annotated[str | None, typer.Option(help="Such as resnet50.")] = None,
     weights: Annotated[str | None, typer.Option(help="A file, 'imagenet' or 'none'.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    features: Annotated[str | None, typer.Option(help=FEATURES_HELP)] = None,
     variant: Annotated[str, typer.Option(help="A row of Table 2 or 3.")] = ENSEMBLE.name,
     overrides: Annotated[
         list[str] | None,
@@ -44,7 +47,8 @@ def train(
     """
     if out.exists() and any(out.iterdir()) and not resume:
         raise ConfigError(f"the folder {out} is not empty", "give --resume, or another --out")
-    chosen = {"backbone.name": backbone, "backbone.weights": weights, "data.image_size": image_size}
+    given = FeatureChoice.of(features, weights)
+    chosen = {"backbone.name": backbone, "data.image_size": image_size, **given.chosen}
     config = recipe(dataset, variant, chosen, overrides or [])
     settings, console = read_settings(), Console(soft_wrap=True)
     root = resolve_data_root(dataset, data_root, settings, console)
@@ -52,7 +56,7 @@ def train(
     run = SingleRun(
         config=config.flat(),
         data_root=str(root),
-        features=prepare_levels(found, config, settings.cache_root, console),
+        features=prepare_levels(found, config, settings.cache_root, console, given.store),
         out=str(out),
         on_test=on_test,
         num_devices=devices,

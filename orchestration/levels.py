@@ -6,6 +6,7 @@ import torch
 from rich.console import Console
 
 from drmn.config import Config
+from drmn.data.compatibility import check_fits
 from drmn.data.dataset import Dataset
 from drmn.data.features import FeatureStore, LevelSource, ensure_features
 from drmn.data.given_features import GIVEN, check_needs_no_regions, ensure_given_features
@@ -13,23 +14,38 @@ from drmn.data.live import LiveSource
 from drmn.data.remote_features import RemoteFeatureStore
 from drmn.data.shard_cache import ShardCache
 from drmn.data.storage import Storage
+from drmn.errors import ConfigError
 from orchestration.progress import progress
 from orchestration.settings import read_settings
 
 
 def prepare_levels(
-    dataset: Dataset, config: Config, cache_root: Path, console: Console
+    dataset: Dataset,
+    config: Config,
+    cache_root: Path,
+    console: Console,
+    published: str | None = None,
 ) -> str | None:
-    """Folder of the feature store, extracted now if it is not there; None for live levels.
+    """Place of the feature store, extracted now if it is not there; None for live levels.
+
+    Args:
+        published: a store to use instead; it must be the one that would be extracted.
 
     Raises:
-        ConfigError: features that were given are asked to serve a variant that needs regions.
-        DataError: an image or the weights cannot be read; no partial store is left behind.
+        ConfigError: features that were given are asked to serve a variant that needs regions, or
+            a store to serve a backbone that is tuned.
+        DataError: an image or the weights cannot be read; no partial store is left behind. Or
+            ``published`` holds other features.
     """
     if config.backbone.train != "none":
+        _check_unused(published, config)
         return None
     if config.backbone.weights == GIVEN:
         check_needs_no_regions(config)
+    if published is not None:
+        check_fits(open_store(published), dataset, config.backbone, config.data.image_size)
+        return published
+    if config.backbone.weights == GIVEN:
         return str(ensure_given_features(dataset, cache_root).path)
     with progress(console, f"{config.backbone.name} features of {dataset.name}") as report:
         store = ensure_features(
@@ -47,9 +63,23 @@ def open_levels(dataset: Dataset, config: Config, features: str | None) -> Level
     """The store at ``features``, a folder or s3://, by memory map; or images to tune on."""
     if features is None:
         return LiveSource(dataset, config)
-    if "://" in features:
-        return RemoteFeatureStore.connect(Storage(features), node_cache())
-    return FeatureStore.open(Path(features))
+    return open_store(features)
+
+
+def open_store(place: str) -> FeatureStore:
+    """The store in a folder, or at a URI through this node's cache."""
+    if "://" in place:
+        return RemoteFeatureStore.connect(Storage(place), node_cache())
+    return FeatureStore.open(Path(place))
+
+
+def _check_unused(published: str | None, config: Config) -> None:
+    if published is not None:
+        raise ConfigError(
+            f"--features gives levels of a frozen backbone, but backbone.train is "
+            f"{config.backbone.train!r}",
+            "leave --features out, or set backbone.train=none",
+        )
 
 
 def node_cache() -> ShardCache:
@@ -59,4 +89,4 @@ def node_cache() -> ShardCache:
 
 def weights_hash(features: str) -> str:
     """Of the backbone that computed the store at ``features``."""
-    return str(FeatureStore.open(Path(features)).manifest.settings.get("weights_hash", GIVEN))
+    return str(open_store(features).manifest.settings.get("weights_hash", GIVEN))

@@ -126,6 +126,8 @@ class SweepRequest:
     """Whether the very first trial has the preset's own values."""
     warm_start: tuple[str, ...] = ()
     """Earlier sweeps whose trials the sampler is told of."""
+    features: str | None = None
+    """A published store's place; None: features are extracted."""
     split_hash: str = ""
     """Of the images that choose, once they were looked at."""
 

@@ -54,6 +54,7 @@ def write_request(request: SweepRequest, folder: Path) -> None:
         "enqueued": [dict(values) for values in request.enqueued],
         "paper_first": request.paper_first,
         "warm_start": list(request.warm_start),
+        "features": request.features,
         "split_hash": request.split_hash,
     }
     with replacing(folder / REQUEST_FILE) as temporary:

@@ -74,7 +74,9 @@ def _run(
             check_is_new(request.name, settings.sweep_folder(request.name))
             request = _packed(request, dataset, settings)
         tracker = Tracker(settings, experiment_name(request))
-        features = prepare_levels(dataset, request.config, settings.cache_root, console)
+        features = prepare_levels(
+            dataset, request.config, settings.cache_root, console, request.features
+        )
         (write_request if resume else save_request)(request, settings.sweep_folder(request.name))
         result = _Sweep(request, settings, console, dataset, features, tracker).run()
     wall_s = None if resume else time.monotonic() - started

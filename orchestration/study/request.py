@@ -15,6 +15,7 @@ class StudyRequest:
 
     Args:
         bases: the recipe of each data set, before rows.
+        features: a published store's place; None: features are extracted.
         rows: which rows to run now; None: all.
         tune_each: trials of the search that every row gets on validation; 0: the preset's values.
     """
@@ -24,6 +25,7 @@ class StudyRequest:
     bases: dict[str, Config]
     data_root: Path
     seeds: list[int]
+    features: str | None = None
     rows: list[str] | None = None
     tune_each: int = 0
     resources: Resources = field(default_factory=Resources)

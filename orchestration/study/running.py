@@ -205,4 +205,6 @@ class _Work:
         if key not in self._features:
             dataset = self._datasets[config.data.dataset]
             cache = self._settings.cache_root
-            self._features[key] = prepare_levels(dataset, config, cache, self._console)
+            self._features[key] = prepare_levels(
+                dataset, config, cache, self._console, self._request.features
+            )

@@ -19,6 +19,7 @@ from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.features import FeatureStore
+from drmn.data.given_features import GIVEN
 from drmn.data.splits import Split, test_split, validation_split
 from drmn.names import EPOCH
 from drmn.training import Trainer
@@ -114,7 +115,7 @@ def _trainer(flat: dict[str, Scalar], context: TrainingContext) -> tuple[Trainer
     split = study_split(dataset, config, context.part)
     trainer = Trainer(config, split, source, device=device)
     if isinstance(source, FeatureStore):
-        return trainer, str(source.manifest.settings["weights_hash"])
+        return trainer, str(source.manifest.settings.get("weights_hash", GIVEN))
     backbone = trainer.network.backbone
     return trainer, "" if backbone is None else backbone.weights_hash
 

@@ -91,6 +91,7 @@ def _sweep(request: StudyRequest, config: Config, row: Variant) -> SweepRequest:
         config=config,
         space=search_space(config.data.dataset),
         data_root=request.data_root,
+        features=request.features,
         num_trials=request.tune_each,
         max_concurrent=request.max_concurrent,
         resources=request.resources,

@@ -1,0 +1,110 @@
+"""Features that are there already: those of res101.mat, and a published store."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from distributions import write_folder
+from mlflow import MlflowClient
+
+from drmn.errors import ConfigError
+from orchestration.feature_choice import FeatureChoice
+
+BIN = Path(sys.executable).parent
+SMALL = ["--set", "training.steps_per_epoch=1", "--set", "training.classes_per_batch=2"]
+TRAIN = ["train", "--data-root", ".", "--variant", "baseline", *SMALL, "--set", "training.epochs=1"]
+FROZEN = ["--backbone", "resnet18", "--weights", "none", "--image-size", "32"]
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DRMN_", "MLFLOW_"))}
+    return subprocess.run(
+        [str(BIN / "drmn"), *arguments],
+        cwd=folder,
+        env={**inherited, "NO_COLOR": "1", "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_the_option_names_a_place_or_what_came_with_the_splits() -> None:
+    assert FeatureChoice.of(None, "imagenet").chosen == {"backbone.weights": "imagenet"}
+    assert FeatureChoice.of("given", None) == FeatureChoice(store=None, weights="res101.mat")
+    assert FeatureChoice.of("given", "res101.mat").store is None
+    assert FeatureChoice.of("s3://bucket/x?region=y", None).store == "s3://bucket/x?region=y"
+    store = FeatureChoice.of("features", None).store
+    assert store is not None
+    assert Path(store).is_absolute()
+
+
+def test_contradictions_and_credentials_are_refused() -> None:
+    with pytest.raises(ConfigError, match="--weights is 'none'"):
+        FeatureChoice.of("given", "none")
+    with pytest.raises(ConfigError, match="credentials") as caught:
+        FeatureChoice.of("s3://me:secret@bucket/x", None)
+    assert "secret" not in str(caught.value)
+
+
+def _write_given(root: Path, num_classes: int = 8, per_class: int = 6) -> None:
+    """A data set of two unseen classes without pictures, with the 2048 pooled features."""
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(num_classes), per_class)
+    names = np.array([f"images/{k}/{n}.jpg" for n, k in enumerate(labels)], dtype=object)
+    classes = np.array([f"class_{k}" for k in range(num_classes)], dtype=object)
+    is_seen, is_held_out = labels < num_classes - 2, np.arange(len(labels)) % per_class == 0
+    root.mkdir()
+    splits = {
+        "att": random.random((5, num_classes)),
+        "allclasses_names": classes[:, None],
+        "trainval_loc": np.flatnonzero(is_seen & ~is_held_out)[:, None] + 1,
+        "test_seen_loc": np.flatnonzero(is_seen & is_held_out)[:, None] + 1,
+        "test_unseen_loc": np.flatnonzero(~is_seen)[:, None] + 1,
+    }
+    signal = random.random((num_classes, 2048))[labels] + random.random((len(labels), 2048))
+    scipy.io.savemat(root / "att_splits.mat", splits)
+    rows = {"image_files": names[:, None], "labels": labels[:, None] + 1.0, "features": signal.T}
+    scipy.io.savemat(root / "res101.mat", rows)
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_on_given_features_where_no_regions_are_needed(tmp_path: Path) -> None:
+    _write_given(tmp_path / "GIVEN")
+    sweep = ["sweep", "--dataset", "given", "--data-root", ".", "--features", "given", *SMALL]
+    refused = _run(tmp_path, *sweep)
+    assert refused.returncode == 2
+    assert "--variant baseline, +ACA or +SIT" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    few = ["--trials", "1", "--epochs", "1", "--grace-period", "1", "--final-seeds", "1"]
+    done = _run(tmp_path, *sweep, "--variant", "baseline", *few, "--no-paper-final")
+    assert done.returncode == 0, done.stdout + done.stderr
+    client = MlflowClient(f"sqlite:///{tmp_path}/.drmn/mlflow.db")
+    (experiment,) = [each for each in client.search_experiments() if each.name == "drmn-given"]
+    (final,) = client.search_runs([experiment.experiment_id], "tags.`drmn.kind` = 'final'")
+    assert final.data.params["backbone.weights"] == "res101.mat"
+    assert 0 <= final.data.metrics["test/gzsl_harmonic"] <= 1
+
+
+@pytest.mark.slow
+def test_training_reads_a_published_store_without_pictures(s3_uri: str, tmp_path: Path) -> None:
+    write_folder(tmp_path / "MINE")
+    given = ["--dataset", "mine", *FROZEN]
+    made = _run(tmp_path, "data", "features", "--data-root", ".", *given, "--publish", s3_uri)
+    assert made.returncode == 0, made.stderr
+    shutil.rmtree(tmp_path / ".drmn")
+    for picture in (tmp_path / "MINE" / "images").glob("*/0.jpg"):
+        picture.write_bytes(b"")
+        picture.rename(picture.with_suffix(".gone"))
+    train = [*TRAIN, *given, "--features", s3_uri]
+    done = _run(tmp_path, *train, "--out", "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((tmp_path / ".drmn" / "cache" / "shards").glob("*.arrow"))) == 1
+    other = _run(tmp_path, *train, "--image-size", "64", "--out", "other")
+    assert other.returncode == 2
+    assert "'image_size': 32}, but must be {'image_size': 64}" in other.stderr
