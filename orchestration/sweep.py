@@ -15,6 +15,7 @@ from drmn.data.dataset import Dataset, dataset_key, load_dataset
 from drmn.data.splits import Split, validation_split
 from drmn.errors import DataError
 from orchestration.cluster import check_feasible, cluster
+from orchestration.data_pictures import log_pictures
 from orchestration.finishing import Finishing, SweepResult, write_result
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.levels import prepare_levels, weights_hash
@@ -198,6 +199,8 @@ class _Sweep:
         parent_tags = {**tags, Tag.KIND: "sweep", Tag.COMMAND: command_line()}
         run_id = self._tracker.open_run(request.key, f"sweep {request.name}", parent_tags)
         self._tracker.log_params(run_id, request.config.flat())
+        cache_root = self._settings.cache_root
+        log_pictures(self._tracker, run_id, self._dataset, cache_root, self._console)
         return SweepRun(run_id=run_id, sweep=request.key, tags=tags, config=request.config)
 
     def _search(self, parent: SweepRun) -> str:

@@ -187,6 +187,11 @@ class Tracker:
         self._client.log_artifact(run_id, str(path), folder)
 
     @_server_errors()
+    def has_files(self, run_id: str, folder: str) -> bool:
+        """Whether the run has artifacts below ``folder``."""
+        return bool(self._client.list_artifacts(run_id, folder))
+
+    @_server_errors()
     def log_text(self, run_id: str, text: str, name: str) -> None:
         """A small text artifact."""
         self._client.log_text(run_id, text, name)

@@ -33,7 +33,7 @@ def check_fits(
     ]
     if different:
         raise DataError(
-            f"the feature store {store.path} is not of this configuration: {'; '.join(different)}",
+            f"the feature store {store.place} is not of this configuration: {'; '.join(different)}",
             "give the options it was made with, or publish one for these with "
             "`drmn data features --publish`",
         )

@@ -26,6 +26,7 @@ NUM_NEIGHBOURS = 3
 THUMBNAIL = 128  # pixels
 SEEN_COLOUR, UNSEEN_COLOUR = "#4c6a92", "#c8553d"
 MISSING_GREY = 225
+PICTURES = ("samples.png", "attributes.png", "similarity.png")
 
 Progress = Callable[[int, int], None]
 
@@ -39,13 +40,13 @@ def describe(dataset: Dataset, folder: Path, progress: Progress | None = None) -
         DataError: the folder cannot be written to.
     """
     source = images(dataset)
-    drawings: dict[str, Callable[[], Figure]] = {
-        "samples.png": lambda: samples_figure(dataset, source),
-        "attributes.png": lambda: attributes_figure(dataset),
-        "similarity.png": lambda: similarity_figure(dataset, source),
-    }
+    drawings: tuple[Callable[[], Figure], ...] = (
+        lambda: samples_figure(dataset, source),
+        lambda: attributes_figure(dataset),
+        lambda: similarity_figure(dataset, source),
+    )
     paths = []
-    for done, (name, draw) in enumerate(drawings.items(), start=1):
+    for done, (name, draw) in enumerate(zip(PICTURES, drawings, strict=True), start=1):
         paths.append(_save(draw(), folder / name))
         if progress is not None:
             progress(done, len(drawings))

@@ -80,6 +80,11 @@ class FeatureStore:
     def specs(self) -> tuple[LevelSpec, ...]:
         return self.manifest.levels
 
+    @property
+    def place(self) -> str:
+        """Where it lies, for messages."""
+        return str(self.path)
+
     def __len__(self) -> int:
         return self.manifest.num_rows
 

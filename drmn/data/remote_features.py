@@ -35,6 +35,10 @@ class RemoteFeatureStore(FeatureStore):
     def __reduce__(self) -> tuple[Callable[..., FeatureStore], tuple[object, ...]]:
         return RemoteFeatureStore.connect, (self._storage, self._cache)
 
+    @property
+    def place(self) -> str:
+        return self._storage.shown
+
     def verify(self) -> None:
         """Fetch every file; each is compared with its SHA-256 when it comes."""
         for shard in self.manifest.shards:

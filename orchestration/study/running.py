@@ -15,6 +15,7 @@ from drmn.data.dataset import Dataset, load_dataset
 from drmn.errors import DrmnError
 from drmn.names import GZSL_HARMONIC
 from orchestration.cluster import check_feasible, cluster
+from orchestration.data_pictures import log_pictures
 from orchestration.levels import prepare_levels
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.settings import Settings
@@ -182,13 +183,16 @@ class _Work:
     def _open_runs(self, record: StudyRecord, dataset: str, tags: dict[str, str]) -> StudyRuns:
         tracker = Tracker(self._settings, experiment(dataset))
         part = self._request.study.part
-        return StudyRuns(
+        runs = StudyRuns(
             tracker,
             self._request.name,
             part,
             {**tags, Tag.COMMAND: command_line()},
             record.bases[dataset],
         )
+        cache_root = self._settings.cache_root
+        log_pictures(tracker, runs.run_id, self._datasets[dataset], cache_root, self._console)
+        return runs
 
     def _tags(self, dataset: str) -> dict[str, str]:
         base = self._request.bases[dataset]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from distributions import write_folder
 from mlflow import MlflowClient
+from PIL import Image
 
 from drmn.errors import ConfigError
 from orchestration.feature_choice import FeatureChoice
@@ -93,14 +93,16 @@ def test_a_sweep_runs_on_given_features_where_no_regions_are_needed(tmp_path: Pa
 
 @pytest.mark.slow
 def test_training_reads_a_published_store_without_pictures(s3_uri: str, tmp_path: Path) -> None:
-    write_folder(tmp_path / "MINE")
+    _write_given(tmp_path / "MINE")
+    for number in range(48):
+        path = tmp_path / "MINE" / "images" / str(number // 6) / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (12, 8), (number, 0, 0)).save(path)
     given = ["--dataset", "mine", *FROZEN]
     made = _run(tmp_path, "data", "features", "--data-root", ".", *given, "--publish", s3_uri)
     assert made.returncode == 0, made.stderr
     shutil.rmtree(tmp_path / ".drmn")
-    for picture in (tmp_path / "MINE" / "images").glob("*/0.jpg"):
-        picture.write_bytes(b"")
-        picture.rename(picture.with_suffix(".gone"))
+    shutil.rmtree(tmp_path / "MINE" / "images")
     train = [*TRAIN, *given, "--features", s3_uri]
     done = _run(tmp_path, *train, "--out", "run")
     assert done.returncode == 0, done.stdout + done.stderr
