@@ -76,38 +76,69 @@ def opening(folder: Path, size_gb: float) -> dict[str, float]:
 
 
 def trial_memory(folder: Path, num_images: int) -> dict[str, float]:
-    """Private memory that reading the whole store adds to each of four processes at once."""
+    """Memory that reading the whole store adds to each of four processes; the largest of them.
+
+    All four are measured while all four live: before any has opened the store, and after each has
+    read every row.
+    """
     build_store(folder / "shared", num_images)
     command = [sys.executable, __file__, str(folder / "shared")]
-    readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    added = [json.loads(reader.communicate()[0]) for reader in readers]
-    return {
-        "store_mb": sum(file.stat().st_size for file in (folder / "shared").iterdir()) / 1e6,
-        "added_anonymous_mb_max": max(each["anonymous_mb"] for each in added),
-        "added_rss_mb_max": max(each["rss_mb"] for each in added),
-    }
+    pipe = subprocess.PIPE
+    readers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+    before, _, after = ([_step(reader) for reader in readers] for _ in range(3))
+    for reader in readers:
+        reader.communicate(timeout=60)
+    figures = {"store_mb": sum(file.stat().st_size for file in (folder / "shared").iterdir()) / 1e6}
+    for name in before[0]:
+        added = [new[name] - old[name] for new, old in zip(after, before, strict=True)]
+        figures[f"added_{name}_max"] = max(added)
+    return figures
+
+
+def _step(reader: subprocess.Popen[str]) -> dict[str, float]:
+    """Let a reader go on to its next report."""
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    reader.stdin.write("\n")
+    reader.stdin.flush()
+    return dict(json.loads(reader.stdout.readline()))
 
 
 def read_as_a_trial(store: Path) -> None:
-    """All rows in random batches, read ahead as training does; prints what memory it added."""
-    before = _memory()
+    """All rows in random batches, read ahead as training does; reports its memory when asked.
+
+    Before it opens the store, when it has read all, and when the others have, too.
+    """
+    _report()
     opened = FeatureStore.open(store)
     rows = np.random.default_rng(os.getpid()).permutation(len(opened))
     batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
     for _ in Prefetch(batches, opened.levels):
         pass
-    after = _memory()
-    print(json.dumps({name: after[name] - before[name] for name in before}))
+    _report()
+    _report()
+    sys.stdin.read()  # stay until all have reported: pages are shared by the living
+
+
+def _report() -> None:
+    sys.stdin.readline()
+    print(json.dumps(_memory()), flush=True)
 
 
 def _memory() -> dict[str, float]:
-    """Megabytes: this process's own, and all resident ones.
+    """Megabytes: anonymous and private ones, PSS and RSS.
 
-    The latter count the pages of mapped files, which all processes share and the kernel may drop.
+    RSS counts every page of a mapped file, which all processes share and the kernel may drop; PSS
+    divides such a page by the number of processes that map it.
     """
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     kb = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    return {"anonymous_mb": kb["Anonymous"] / 1024, "rss_mb": kb["Rss"] / 1024}
+    return {
+        "anonymous_mb": kb["Anonymous"] / 1024,
+        "private_mb": (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024,
+        "pss_mb": kb["Pss"] / 1024,
+        "rss_mb": kb["Rss"] / 1024,
+    }
 
 
 def timed(step: Callable[[], object]) -> float:
