@@ -3,6 +3,7 @@
 The ledger is written first and believed after a crash; Optuna's study and MLflow follow it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from drmn.errors import DrmnError
 from orchestration.checkpoints import list_checkpoints
-from orchestration.events import TrialEvents, TrialObserver
+from orchestration.events import Fate, TrialEvents, TrialObserver
 from orchestration.ledger import Ledger
 from orchestration.objective import direction
 from orchestration.progress import TrialLines
@@ -19,6 +20,7 @@ from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import JOURNAL_FILE, Journal
 from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.reconcile import park_unfinished, settle_runs, settle_study
+from orchestration.repair.tune_state import TuneStates
 from orchestration.request import SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.searcher.study import open_study
@@ -68,6 +70,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         tell_experience(study, experiences)
         for each in experiences:
             console.print(str(each), highlight=False, markup=False)
+    TuneStates(settings.sweep_storage, request.name, attempt - 1).mend()
     num_epochs = request.config.training.epochs
     journal = Journal(build_rule(request.pruning, num_epochs), parts.folder / JOURNAL_FILE)
     left = settle_study(study, ledger, journal.rule, request.objectives)
@@ -102,8 +105,17 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
             )
     finally:
         park_unfinished(study)
+        _record_stopped(ledger, observers, brake.reason or "its driver failed")
         meter.save()
     _check_complete(request, ledger, brake)
+
+
+def _record_stopped(ledger: Ledger, observers: Sequence[TrialObserver], reason: str) -> None:
+    """Tell of trials that were begun, by whatever driver, and are left without a fate."""
+    for name, history in ledger.histories().items():
+        if history.fate is None:
+            for observer in observers:
+                observer.ended(name, Fate.STOPPED, history.last_epoch, reason)
 
 
 def _check_complete(request: SweepRequest, ledger: Ledger, brake: Brake) -> None:

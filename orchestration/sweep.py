@@ -23,7 +23,7 @@ from orchestration.planning.making import make_plan, with_measured_share
 from orchestration.planning.plan import Plan, comparison
 from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.request import SweepRequest
-from orchestration.request_file import check_is_new, save_request, write_request
+from orchestration.request_file import REQUEST_FILE, check_is_new, save_request, write_request
 from orchestration.searcher.warm_start import read_experience
 from orchestration.searching import SearchParts, SweepInterruptedError, search
 from orchestration.serving.final_model import FinalModel
@@ -49,10 +49,13 @@ def run_sweep(
         ConfigError: the request is infeasible on the cluster at hand.
         TrackingError: MLflow refuses.
     """
-    with driving(settings.sweep_folder(request.name), request.name):
+    folder = settings.sweep_folder(request.name)
+    with driving(folder, request.name):
         try:
             return _run(request, settings, console, resume=resume)
         except KeyboardInterrupt:
+            if not (folder / REQUEST_FILE).exists():
+                raise
             console.print(f"continue with `drmn runs resume {request.name}`", highlight=False)
             raise
 

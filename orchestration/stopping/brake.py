@@ -1,5 +1,6 @@
 """The one thing that says whether a sweep is to end after its running epochs, and why."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from types import FrameType
 EXIT_SIGNALLED = 128
 """A process ended by signal n exits with this and n, as a shell has it."""
 EXIT_INTERRUPTED = EXIT_SIGNALLED + signal.SIGINT
+_KEEP_TUNES_HANDLER_OUT = "TUNE_DISABLE_SIGINT_HANDLER"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -61,9 +63,11 @@ def heeding_signals(brake: Brake) -> Iterator[None]:
         yield
         return
     before = {number: signal.signal(number, heed) for number in _SIGNALS}
+    os.environ[_KEEP_TUNES_HANDLER_OUT] = "1"
     try:
         yield
     finally:
+        del os.environ[_KEEP_TUNES_HANDLER_OUT]
         for number, handler in before.items():
             signal.signal(number, handler)
 

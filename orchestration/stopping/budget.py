@@ -36,7 +36,7 @@ class Budget:
     def spent(self, wall_h: float, gpu_h: float) -> str:
         """Which limit these reach; "" where none is reached."""
         if self.wall_h is not None and wall_h >= self.wall_h:
-            return f"the budget of {self.wall_h:g} h is spent"
+            return f"the budget of {_in_words(self.wall_h)} is spent"
         if self.gpu_h is not None and gpu_h >= self.gpu_h:
             return f"the budget of {self.gpu_h:g} GPU-h is spent"
         return ""
@@ -92,6 +92,13 @@ class Meter:
         self._saved_s = self._last_s
         with replacing(self._file) as temporary:
             temporary.write_text(json.dumps({"wall_h": self.wall_h, "gpu_h": self.gpu_h}) + "\n")
+
+
+def _in_words(hours: float) -> str:
+    """In the largest unit of which it is at least one."""
+    seconds = round(hours * 3600, 3)
+    unit = next((unit for unit in "dhm" if seconds >= _SECONDS[unit]), "s")
+    return f"{seconds / _SECONDS[unit]:g} {unit}"
 
 
 def _read(file: Path) -> tuple[float, float]:

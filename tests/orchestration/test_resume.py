@@ -1,96 +1,124 @@
-"""A sweep whose driver is killed and resumed equals one that was never disturbed."""
+"""A sweep that is killed, stopped or out of budget, and resumed, equals an undisturbed one."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
 from mlflow import MlflowClient
+from sweep_process import SWEEP, SweepProcess, kill_trial_of
 
 from drmn.names import LOSS_TOTAL
-from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.events import Fate
 from orchestration.searcher.storage import open_storage
+from orchestration.stopping.budget import USAGE_FILE
 from orchestration.tracking import Tag
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-BIN = Path(sys.executable).parent
-SWEEP = ["--dataset", "sprites", "--name", "s", "--trials", "3", "--epochs", "4"]
-SWEEP += ["--set", "training.steps_per_epoch=2", "--set", "data.image_size=32"]
-SWEEP += ["--grace-period", "1", "--max-concurrent", "1", "--final-seeds", "2"]
-
-
-def _environment(home: Path) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DRMN_", "MLFLOW_"))}
-    return {**inherited, "DRMN_HOME": str(home), "OMP_NUM_THREADS": "1"}
-
-
-def _run(home: Path, command: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [str(BIN / command), *arguments],
-        env=_environment(home),
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _kill_after_epochs(home: Path, num_epochs: int) -> None:
-    """Start the sweep, wait until its ledger has so many epochs, kill -9 the driver."""
-    command = [str(BIN / "drmn-sweep"), *SWEEP]
-    with (home / "killed.log").open("w") as log:
-        driver = subprocess.Popen(command, env=_environment(home), stdout=log, stderr=log)
-    ledger = Ledger(home / "sweeps" / "s" / LEDGER_FILE)
-    deadline = time.monotonic() + 100
-    while sum(len(history.epochs) for history in ledger.histories().values()) < num_epochs:
-        assert time.monotonic() < deadline, (home / "killed.log").read_text()
-        assert driver.poll() is None, (home / "killed.log").read_text()
-        time.sleep(0.05)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait(timeout=30)
-
-
-def _result(home: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((home / "sweeps" / "s" / "result.json").read_text())
-    timing = [key for key in result["validation"] if key.startswith(("time/", "cost/"))]
-    return {
-        **result,
-        "validation": {k: v for k, v in result["validation"].items() if k not in timing},
-    }
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("undisturbed")
-    _run(home, "drmn-sweep", *SWEEP)
-    return home
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> SweepProcess:
+    sweep = SweepProcess(tmp_path_factory.mktemp("undisturbed"))
+    sweep.run("drmn-sweep", *SWEEP)
+    return sweep
 
 
-@pytest.mark.parametrize("num_epochs", [2, 6])
-def test_killed_and_resumed_loses_nothing_and_doubles_nothing(
-    undisturbed: Path, tmp_path: Path, num_epochs: int
-) -> None:
+@pytest.fixture
+def sweep(undisturbed: SweepProcess, tmp_path: Path) -> Iterator[SweepProcess]:
+    """Another home with the same data."""
     for folder in ("data", "cache"):
-        shutil.copytree(undisturbed / folder, tmp_path / folder)
-    _kill_after_epochs(tmp_path, num_epochs)
-    _run(tmp_path, "drmn", "runs", "resume", "s")
-    assert _result(tmp_path) == _result(undisturbed)
-    _check_optuna(tmp_path)
-    _check_mlflow(tmp_path)
+        shutil.copytree(undisturbed.home / folder, tmp_path / folder)
+    sweep = SweepProcess(tmp_path)
+    yield sweep
+    sweep.close()
 
 
-def _check_optuna(home: Path) -> None:
-    storage = open_storage(None, home / "sweeps" / "s" / "study.journal")
+def _kill_driver(sweep: SweepProcess) -> None:
+    driver = sweep.start(until_epochs=2)
+    driver.kill()
+    driver.wait(timeout=30)
+    sweep.run("drmn", "runs", "resume", "s")
+
+
+def _kill_driver_and_reconcile(sweep: SweepProcess) -> None:
+    driver = sweep.start(until_epochs=6)
+    driver.kill()
+    driver.wait(timeout=30)
+    assert sweep.differences(dry_run=False)
+    assert sweep.differences() == []
+    sweep.run("drmn", "runs", "resume", "s")
+
+
+def _kill_trial(sweep: SweepProcess) -> None:
+    driver = sweep.start(until_epochs=2)
+    kill_trial_of(driver.pid)
+    assert driver.wait(timeout=110) == 0, sweep.log()
+
+
+def _terminate(sweep: SweepProcess) -> None:
+    driver = sweep.start(until_epochs=2)
+    driver.send_signal(signal.SIGTERM)
+    assert driver.wait(timeout=60) == 143, sweep.log()
+    assert "SIGTERM: stopping after the running epochs; again: now" in sweep.log()
+    assert "drmn runs resume s" in sweep.log()
+    assert Fate.STOPPED in sweep.ledger.fates().values()
+    assert sweep.differences() == []
+    sweep.run("drmn", "runs", "resume", "s")
+
+
+def _stop_now(sweep: SweepProcess) -> None:
+    driver = sweep.start(until_epochs=2)
+    assert "is being run by" in sweep.run("drmn", "runs", "resume", "s", exit_code=2)
+    assert "has stopped" in sweep.run("drmn", "runs", "stop", "s", "--now")
+    assert driver.wait(timeout=30) in (130, 143), sweep.log()
+    assert "no process runs the sweep s" in sweep.run("drmn", "runs", "stop", "s")
+    sweep.run("drmn", "runs", "resume", "s")
+
+
+def _spend_budget(sweep: SweepProcess) -> None:
+    """An hour has passed, and the next driver has one second left."""
+    driver = sweep.start(until_epochs=2)
+    driver.kill()
+    driver.wait(timeout=30)
+    (sweep.folder / USAGE_FILE).write_text(json.dumps({"wall_h": 1.0, "gpu_h": 0.0}))
+    printed = sweep.run("drmn", "runs", "resume", "s", "--budget", "3601s")
+    assert "is spent: stopping after the running epochs" in printed
+    assert Fate.STOPPED.value in sweep.result()["fates"].values()
+    assert sweep.differences() == []
+    assert "a larger --budget" in sweep.run("drmn", "runs", "resume", "s", exit_code=2)
+    sweep.run("drmn", "runs", "resume", "s", "--budget", "none")
+
+
+@pytest.mark.parametrize(
+    "disturb",
+    [_kill_driver, _kill_driver_and_reconcile, _kill_trial, _terminate, _stop_now],
+)
+def test_disturbed_and_resumed_loses_nothing_and_doubles_nothing(
+    undisturbed: SweepProcess, sweep: SweepProcess, disturb: Callable[[SweepProcess], None]
+) -> None:
+    disturb(sweep)
+    assert sweep.result() == undisturbed.result()
+    assert sweep.differences() == []
+    _check_optuna(sweep)
+    _check_mlflow(sweep, {"sweep": 1, "trial": 3, "final": 2, "final-seed": 4})
+
+
+def test_a_budgets_end_is_a_result_and_can_be_continued(
+    undisturbed: SweepProcess, sweep: SweepProcess
+) -> None:
+    _spend_budget(sweep)
+    assert sweep.result() == undisturbed.result()
+    assert sweep.differences() == []
+    _check_optuna(sweep)
+
+
+def _check_optuna(sweep: SweepProcess) -> None:
+    storage = open_storage(None, sweep.folder / "study.journal")
     (name,) = optuna.get_all_study_names(storage)
     study = optuna.load_study(study_name=name, storage=storage)
     assert len(study.trials) == 3
@@ -98,15 +126,14 @@ def _check_optuna(home: Path) -> None:
     assert len({tuple(trial.params.items()) for trial in study.trials}) == 3
 
 
-def _check_mlflow(home: Path) -> None:
-    client = MlflowClient(f"sqlite:///{home}/mlflow.db")
+def _check_mlflow(sweep: SweepProcess, expected: dict[str, int]) -> None:
+    client = MlflowClient(f"sqlite:///{sweep.home}/mlflow.db")
     experiment = client.get_experiment_by_name("drmn-sprites")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
-    kinds = Counter(run.data.tags[Tag.KIND] for run in runs)
-    assert kinds == {"sweep": 1, "trial": 3, "final": 2, "final-seed": 4}
+    assert Counter(run.data.tags[Tag.KIND] for run in runs) == expected
     assert all(run.info.status != "RUNNING" for run in runs)
-    histories = Ledger(home / "sweeps" / "s" / LEDGER_FILE).histories()
+    histories = sweep.ledger.histories()
     for run in runs:
         if run.data.tags[Tag.KIND] == "trial":
             trial = run.data.tags[Tag.TRIAL_KEY].rpartition("/")[2]

@@ -53,6 +53,8 @@ def test_the_limit_reached_first_is_told() -> None:
     assert budget.spent(1.9, 0.9) == ""
     assert budget.spent(2.0, 0.0) == "the budget of 2 h is spent"
     assert budget.spent(0.1, 1.0) == "the budget of 1 GPU-h is spent"
+    assert Budget(wall_h=48.0).spent(50.0, 0.0) == "the budget of 2 d is spent"
+    assert Budget(wall_h=0.001).spent(1.0, 0.0) == "the budget of 3.6 s is spent"
 
 
 def test_the_meter_counts_what_was_reserved_and_all_attempts(tmp_path: Path) -> None:
