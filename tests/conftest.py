@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from beartype import BeartypeConf, beartype
+from drmn_local.postgres import postgres_binaries
 from jaxtyping import install_import_hook
-from postgres_server import postgres_binaries, serve_postgres
+from postgres_server import serve_postgres
 from swift_server import SwiftServer, serve_swift
 
 _checker = types.ModuleType("drmn_type_checker")

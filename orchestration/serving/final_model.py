@@ -11,7 +11,7 @@ from drmn.data.features import FeatureStore
 from drmn.data.splits import test_split, validation_split
 from drmn.deployed.making import make_model, record_of
 from drmn.deployed.saved_model import MODEL_FILE
-from drmn.errors import DataError, DrmnError
+from drmn.errors import DrmnError
 from drmn.logits import Logits
 from orchestration.final_logging import final_key
 from orchestration.finishing import FINAL_FOLDER, SweepResult
@@ -50,7 +50,7 @@ class FinalModel:
         key = final_key(self.request.key, self.result.tested.contender, self._seed)
         try:
             found = register(path, self.experiment, key, settings)
-        except (DrmnError, DataError) as error:
+        except DrmnError as error:
             return f"model: {path}\n{error}"
         role = "champion" if found.is_champion else "not the champion"
         return f"model: {path}\nregistered as {found.uri}, {role}: {found.verdict}"

@@ -4,22 +4,16 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from drmn_local.processes import free_port
+
 _USER = "drmn"
 _UNPRIVILEGED = "nobody"  # the server refuses to run as root
-
-
-def postgres_binaries() -> Path | None:
-    """The folder of initdb and pg_ctl: Debian's newest, or PATH's."""
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = str(debian[-1]) if debian else shutil.which("initdb")
-    return Path(found).resolve().parent if found else None
 
 
 @contextmanager
@@ -33,7 +27,7 @@ def serve_postgres(binaries: Path) -> Iterator[str]:
             account = pwd.getpwnam(_UNPRIVILEGED)
             for path in (folder, folder / "password"):
                 os.chown(path, account.pw_uid, account.pw_gid)
-        port = _free_port()
+        port = free_port()
         _run(
             folder,
             *(binaries / "initdb", "--pgdata", folder / "data", "--username", _USER, "--no-sync"),
@@ -65,9 +59,3 @@ def _run(folder: Path, *command: str | Path) -> None:
             check=False,
         )
     assert done.returncode == 0, (folder / "output").read_text()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
