@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from drmn.data.arrow_shards import write_shard
-from drmn.data.features import FeatureStore
-from drmn.data.manifest import Manifest, describe_shard
+from drmn.data.store.arrow_shards import write_shard
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.manifest import Manifest, describe_shard
 from drmn.model.levels import LevelSpec
 from drmn.prefetch import Prefetch
 

@@ -8,7 +8,7 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from drmn.config import Config
-from drmn.data.features import LevelSource
+from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split
 from drmn.distributed import World, couple_batch, synchronise_batch_norms

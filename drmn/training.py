@@ -27,7 +27,7 @@ from drmn.checkpoint import (
     save_checkpoint,
 )
 from drmn.config import Config
-from drmn.data.features import LevelSource
+from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.data.sampler import build_sampler
 from drmn.data.splits import Split

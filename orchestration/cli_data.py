@@ -15,7 +15,7 @@ from drmn.data.exclusions import EXCLUDE_FILE
 from drmn.data.images import images
 from drmn.data.pixels import prepare
 from drmn.data.pixels.manifest import QUARANTINE_FILE
-from drmn.data.storage import Storage
+from drmn.data.store.storage import Storage
 from drmn.presets import preset
 from orchestration.cli_features import features
 from orchestration.cluster import cluster

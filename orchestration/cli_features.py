@@ -12,12 +12,12 @@ from rich.console import Console
 from drmn.config import BackboneConfig
 from drmn.config_tree import Scalar
 from drmn.data.dataset import Dataset, load_dataset
-from drmn.data.features import FeatureStore, ensure_features
-from drmn.data.given_features import GIVEN, ensure_given_features
+from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.given_features import GIVEN, ensure_given_features
 from drmn.data.images import ImageSource, images
 from drmn.data.pixels import PreparedImages
-from drmn.data.remote_features import publish
-from drmn.data.storage import Storage
+from drmn.data.store.remote_features import publish
+from drmn.data.store.storage import Storage
 from drmn.presets import preset
 from orchestration.cluster import cluster
 from orchestration.cluster_shards import make_features_on_ray

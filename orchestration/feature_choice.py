@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drmn.config_tree import Scalar
-from drmn.data.given_features import GIVEN
+from drmn.data.store.given_features import GIVEN
 from drmn.errors import ConfigError
 
 GIVEN_WORD = "given"

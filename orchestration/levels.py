@@ -6,14 +6,14 @@ import torch
 from rich.console import Console
 
 from drmn.config import Config
-from drmn.data.compatibility import check_fits
+from drmn.data.store.compatibility import check_fits
 from drmn.data.dataset import Dataset
-from drmn.data.features import FeatureStore, LevelSource, ensure_features
-from drmn.data.given_features import GIVEN, check_needs_no_regions, ensure_given_features
+from drmn.data.store.features import FeatureStore, LevelSource, ensure_features
+from drmn.data.store.given_features import GIVEN, check_needs_no_regions, ensure_given_features
 from drmn.data.live import LiveSource
-from drmn.data.remote_features import RemoteFeatureStore
-from drmn.data.shard_cache import ShardCache
-from drmn.data.storage import Storage
+from drmn.data.store.remote_features import RemoteFeatureStore
+from drmn.data.store.shard_cache import ShardCache
+from drmn.data.store.storage import Storage
 from drmn.errors import ConfigError
 from orchestration.progress import progress
 from orchestration.settings import read_settings

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from drmn.data.matfile import MatFile
-from drmn.data.published import Counts
+from drmn.data.store.published import Counts
 from drmn.errors import DataError
 
 Rows = Int64[np.ndarray, " _"]

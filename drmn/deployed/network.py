@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from drmn.data.features import LevelSource
+from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.deployed.making import check_weights
 from drmn.deployed.saved_model import SavedModel

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drmn.data.arrow_shards import DTYPE
+from drmn.data.store.arrow_shards import DTYPE
 from drmn.errors import ConfigError
 from drmn.model.levels import LevelSpec
 

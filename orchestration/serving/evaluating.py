@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from drmn.data.dataset import Dataset
-from drmn.data.features import FeatureStore, LevelSource, feature_settings, features_folder
-from drmn.data.given_features import ensure_given_features
+from drmn.data.store.features import FeatureStore, LevelSource, feature_settings, features_folder
+from drmn.data.store.given_features import ensure_given_features
 from drmn.data.images import images
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split, test_split, validation_split

@@ -10,7 +10,7 @@ from drmn import vision
 
 _READING_NEEDS_NONE = """
 import sys
-import drmn.data.features
+import drmn.data.store.features
 assert not any(name.partition(".")[0] == "torchvision" for name in sys.modules)
 from drmn import vision
 vision.new_network("resnet18")

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from drmn.data.exclusions import EXCLUDE_FILE
-from drmn.data.storage import Storage
+from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 
 MANIFEST_FILE = "pixels.json"

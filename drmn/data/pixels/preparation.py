@@ -25,7 +25,7 @@ from drmn.data.pixels.manifest import (
     load_pixel_manifest,
     write_report,
 )
-from drmn.data.storage import Storage
+from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 
 VERSION = 2

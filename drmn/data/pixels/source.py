@@ -8,8 +8,8 @@ import pyarrow as pa
 from PIL import Image
 
 from drmn.data.pixels.manifest import PixelManifest, load_pixel_manifest
-from drmn.data.shard_cache import ShardCache
-from drmn.data.storage import Storage
+from drmn.data.store.shard_cache import ShardCache
+from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 
 

@@ -19,8 +19,8 @@ from drmn.data.images import ImageSource, images
 from drmn.data.pixels import PreparedImages, prepare
 from drmn.data.pixels.manifest import PixelShard, load_pixel_manifest
 from drmn.data.pixels.preparation import PixelJob, make_shard
-from drmn.data.shard_cache import ShardCache
-from drmn.data.storage import Storage
+from drmn.data.store.shard_cache import ShardCache
+from drmn.data.store.storage import Storage
 from drmn.data.transforms import square_pixels
 from drmn.errors import DataError
 

@@ -20,9 +20,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from drmn.data.arrow_shards import DTYPE, write_shard
+from drmn.data.store.arrow_shards import DTYPE, write_shard
 from drmn.data.images import ImageSource
-from drmn.data.manifest import Manifest, Shard, check_contents, describe_shard, load_manifest
+from drmn.data.store.manifest import Manifest, Shard, check_contents, describe_shard, load_manifest
 from drmn.data.transforms import normalise, read_pixels
 from drmn.errors import DataError
 from drmn.model.backbone import Backbone

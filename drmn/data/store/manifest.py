@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drmn.atomic import replacing
-from drmn.data.arrow_shards import DTYPE, DTYPES, damaged
+from drmn.data.store.arrow_shards import DTYPE, DTYPES, damaged
 from drmn.model.levels import LevelSpec
 
 MANIFEST_FILE = "manifest.json"

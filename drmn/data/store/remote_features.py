@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from drmn.data.features import FeatureStore
-from drmn.data.manifest import MANIFEST_FILE, Manifest, Shard, check_contents, parse_manifest
-from drmn.data.shard_cache import ShardCache
-from drmn.data.storage import Storage
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.manifest import MANIFEST_FILE, Manifest, Shard, check_contents, parse_manifest
+from drmn.data.store.shard_cache import ShardCache
+from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 
 

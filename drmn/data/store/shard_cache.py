@@ -11,8 +11,8 @@ from typing import Protocol, runtime_checkable
 
 from filelock import FileLock
 
-from drmn.data.manifest import file_sha256
-from drmn.data.storage import Storage
+from drmn.data.store.manifest import file_sha256
+from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 
 MAX_BYTES = 50 << 30

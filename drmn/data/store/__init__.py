@@ -1,0 +1,1 @@
+"""The store of shards that trainings read: made once, verified, local or remote."""
