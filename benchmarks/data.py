@@ -23,8 +23,8 @@ from stores import BATCH, LEVELS, REPEATS, build_store, opening, timed, trial_me
 from torch.utils.data import DataLoader, Dataset
 
 from drmn.config import BackboneConfig
-from drmn.data.store.extraction import Extraction
 from drmn.data.images import ImageFolder
+from drmn.data.store.extraction import Extraction
 from drmn.data.transforms import normalise, square_pixels
 from drmn.model.backbone import build_backbone
 from drmn.model.levels import LevelSpec

@@ -21,10 +21,10 @@ from measuring import machine
 from drmn import names
 from drmn.config import Config
 from drmn.config_tree import Scalar
+from drmn.data.splits import Partition, Split
 from drmn.data.store.arrow_shards import write_shard
 from drmn.data.store.features import FeatureStore
 from drmn.data.store.manifest import Manifest, describe_shard
-from drmn.data.splits import Partition, Split
 from drmn.model.levels import LevelSpec
 from drmn.training import Trainer
 from drmn.variants import BASELINE, ENSEMBLE

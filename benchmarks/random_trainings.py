@@ -21,8 +21,8 @@ from drmn.calibration import exact_beta
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
-from drmn.data.store.features import FeatureStore
 from drmn.data.splits import validation_split
+from drmn.data.store.features import FeatureStore
 from drmn.training import Trainer
 from search_spaces.domain import Choice, Domain, LogUniform, SearchSpace
 from search_spaces.paper import BETA

@@ -8,9 +8,9 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from drmn.config import Config
-from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split
+from drmn.data.store.features import LevelSource
 from drmn.distributed import World, couple_batch, synchronise_batch_norms
 from drmn.errors import CheckpointError
 from drmn.model.backbone import Backbone, build_backbone

@@ -27,10 +27,10 @@ from drmn.checkpoint import (
     save_checkpoint,
 )
 from drmn.config import Config
-from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.data.sampler import build_sampler
 from drmn.data.splits import Split
+from drmn.data.store.features import LevelSource
 from drmn.distributed import ALONE, World, check_divisible, gather_scores
 from drmn.errors import DataError
 from drmn.evaluation import evaluate as evaluate_split

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import ray
 
-from drmn.data.store.extraction import Extraction
 from drmn.data.images import ImageSource
-from drmn.data.store.manifest import Shard
 from drmn.data.pixels.manifest import PixelShard
 from drmn.data.pixels.preparation import PixelJob, make_shard
+from drmn.data.store.extraction import Extraction
+from drmn.data.store.manifest import Shard
 from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 

@@ -6,11 +6,11 @@ import torch
 from rich.console import Console
 
 from drmn.config import Config
-from drmn.data.store.compatibility import check_fits
 from drmn.data.dataset import Dataset
+from drmn.data.live import LiveSource
+from drmn.data.store.compatibility import check_fits
 from drmn.data.store.features import FeatureStore, LevelSource, ensure_features
 from drmn.data.store.given_features import GIVEN, check_needs_no_regions, ensure_given_features
-from drmn.data.live import LiveSource
 from drmn.data.store.remote_features import RemoteFeatureStore
 from drmn.data.store.shard_cache import ShardCache
 from drmn.data.store.storage import Storage

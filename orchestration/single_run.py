@@ -12,8 +12,8 @@ from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
-from drmn.data.store.features import FeatureStore
 from drmn.data.splits import Split, test_split, validation_split
+from drmn.data.store.features import FeatureStore
 from drmn.deployed.making import make_model, record_of
 from drmn.deployed.saved_model import MODEL_FILE
 from drmn.distributed import ALONE, World, check_divisible, launch

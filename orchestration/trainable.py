@@ -13,9 +13,9 @@ from ray import tune
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
-from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split, validation_split
+from drmn.data.store.features import LevelSource
 from drmn.errors import DeviceMemoryError
 from drmn.names import EPOCH
 from drmn.training import Trainer

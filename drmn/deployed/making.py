@@ -10,9 +10,9 @@ from torch import Tensor
 from drmn.accuracy import class_accuracies
 from drmn.config import BackboneConfig, Config
 from drmn.data.dataset import Dataset
+from drmn.data.splits import Split
 from drmn.data.store.given_features import GIVEN
 from drmn.data.store.manifest import Manifest
-from drmn.data.splits import Split
 from drmn.deployed.saved_model import Record, SavedBackbone, SavedModel
 from drmn.errors import DataError
 from drmn.inference import gzsl_predict

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from drmn.data.store.features import LevelSource
 from drmn.data.live import LiveSource
+from drmn.data.store.features import LevelSource
 from drmn.deployed.making import check_weights
 from drmn.deployed.saved_model import SavedModel
 from drmn.errors import DataError

@@ -7,8 +7,8 @@ from pathlib import Path
 from drmn.checkpoint import load_latest
 from drmn.config import Config
 from drmn.data.dataset import Dataset
-from drmn.data.store.features import FeatureStore
 from drmn.data.splits import test_split, validation_split
+from drmn.data.store.features import FeatureStore
 from drmn.deployed.making import make_model, record_of
 from drmn.deployed.saved_model import MODEL_FILE
 from drmn.errors import DrmnError

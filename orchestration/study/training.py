@@ -18,9 +18,9 @@ from ray import tune
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.splits import Split, test_split, validation_split
 from drmn.data.store.features import FeatureStore
 from drmn.data.store.given_features import GIVEN
-from drmn.data.splits import Split, test_split, validation_split
 from drmn.names import EPOCH
 from drmn.training import Trainer
 from orchestration.levels import open_levels

@@ -8,9 +8,9 @@ from PIL import Image
 
 from drmn.config import BackboneConfig
 from drmn.data.dataset import load_dataset
+from drmn.data.images import ImageSource, images
 from drmn.data.store.extraction import Extraction
 from drmn.data.store.features import ensure_features
-from drmn.data.images import ImageSource, images
 
 SIZE = 32
 

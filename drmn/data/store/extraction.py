@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from drmn.data.store.arrow_shards import DTYPE, write_shard
 from drmn.data.images import ImageSource
+from drmn.data.store.arrow_shards import DTYPE, write_shard
 from drmn.data.store.manifest import Manifest, Shard, check_contents, describe_shard, load_manifest
 from drmn.data.transforms import normalise, read_pixels
 from drmn.errors import DataError

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from drmn.config import BackboneConfig
 from drmn.data import transforms
-from drmn.data.store.arrow_shards import DTYPE, damaged, map_shard
 from drmn.data.dataset import Dataset
-from drmn.data.store.extraction import Extraction, Progress, Runner
 from drmn.data.images import ImageSource, images
+from drmn.data.store.arrow_shards import DTYPE, damaged, map_shard
+from drmn.data.store.extraction import Extraction, Progress, Runner
 from drmn.data.store.manifest import Manifest, Shard, check_contents, load_manifest, settings_key
 from drmn.errors import DataError
 from drmn.model.backbone import build_backbone

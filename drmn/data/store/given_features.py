@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from drmn.config import Config
-from drmn.data.store.arrow_shards import DTYPE, write_shard
 from drmn.data.dataset import Dataset
-from drmn.data.store.features import FeatureStore
 from drmn.data.layouts.xlsa17 import LABELS_FILE
 from drmn.data.layouts.xlsa17 import NAME as XLSA17
-from drmn.data.store.manifest import Manifest, describe_shard, settings_key
 from drmn.data.mat5 import MatDamageError, read_variables
+from drmn.data.store.arrow_shards import DTYPE, write_shard
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.manifest import Manifest, describe_shard, settings_key
 from drmn.errors import ConfigError, DataError
 from drmn.model.levels import LevelSpec
 

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from drmn.data.store.arrow_shards import map_shard, write_shard
 from drmn.data.dataset import load_dataset
 from drmn.data.images import ImageZip, images
 from drmn.data.layouts.folder import read_folder
+from drmn.data.store.arrow_shards import map_shard, write_shard
 from drmn.data.store.manifest import Manifest, load_manifest
 from drmn.data.store.storage import Storage
 from drmn.errors import DataError

@@ -8,8 +8,8 @@ from distributions import write_folder
 from PIL import Image
 
 from drmn.config import BackboneConfig
-from drmn.data.store.compatibility import check_fits
 from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.store.compatibility import check_fits
 from drmn.data.store.features import FeatureStore, ensure_features
 from drmn.errors import DataError
 

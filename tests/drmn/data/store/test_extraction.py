@@ -15,9 +15,9 @@ from counted_pictures import extract_slowly
 from drmn import vision
 from drmn.config import BackboneConfig
 from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.images import images
 from drmn.data.store.extraction import Extraction
 from drmn.data.store.features import FeatureStore, ensure_features
-from drmn.data.images import images
 from drmn.errors import DataError
 from drmn.model.backbone import build_backbone
 

@@ -14,12 +14,12 @@ from distributions import write_folder
 
 from drmn.config import BackboneConfig, Config
 from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.images import images
+from drmn.data.pixels import PreparedImages, prepare
 from drmn.data.store.extraction import Extraction
 from drmn.data.store.features import FeatureStore, ensure_features
 from drmn.data.store.given_features import check_needs_no_regions, ensure_given_features
-from drmn.data.images import images
 from drmn.data.store.manifest import Shard
-from drmn.data.pixels import PreparedImages, prepare
 from drmn.data.store.remote_features import RemoteFeatureStore, publish
 from drmn.data.store.shard_cache import ShardCache
 from drmn.data.store.storage import Storage
