@@ -1,5 +1,8 @@
 """Every error a user can cause. A message names what, where, the value and the rule."""
 
+REMEDY_MARK = "\n  to mend: "
+"""Stands between an error's message and its remedy where it is shown."""
+
 
 class DrmnError(Exception):
     """Root of all errors shown to users without a traceback.
@@ -15,7 +18,7 @@ class DrmnError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message}\n  to mend: {self.remedy}" if self.remedy else self.message
+        return f"{self.message}{REMEDY_MARK}{self.remedy}" if self.remedy else self.message
 
 
 class ConfigError(DrmnError, ValueError):

@@ -74,9 +74,7 @@ class TrialEvents(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Tune's hook."""
-        self._started.add(trial_name(trial))
-        for observer in self._observers:
-            observer.started(trial_name(trial), trial.config[OVERRIDES])
+        self._start(trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
@@ -101,8 +99,15 @@ class TrialEvents(tune.Callback):
         self._end(trial, Fate.COMPLETE if epoch >= self._num_epochs else Fate.PRUNED, epoch, "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """Tune's hook."""
+        """Tune's hook; a process that fails while it is made was never told of as started."""
+        if trial_name(trial) not in self._started:
+            self._start(trial)
         self._end(trial, Fate.FAILED, _last_epoch(trial), failure_reason(trial))
+
+    def _start(self, trial: Trial) -> None:
+        self._started.add(trial_name(trial))
+        for observer in self._observers:
+            observer.started(trial_name(trial), trial.config[OVERRIDES])
 
     def _end(self, trial: Trial, fate: Fate, epoch: int, reason: str) -> None:
         for observer in self._observers:

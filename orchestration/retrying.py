@@ -12,7 +12,7 @@ from ray import tune
 from ray.exceptions import RayActorError
 from ray.tune.experiment import Trial
 
-from drmn.errors import DeviceMemoryError, DrmnError
+from drmn.errors import REMEDY_MARK, DeviceMemoryError, DrmnError
 
 MAX_LOSSES = 3
 """How many processes one trial may lose before it counts as failed."""
@@ -34,7 +34,7 @@ class LossTolerantTrial(Trial):  # type: ignore[misc, unused-ignore]
         """Tune's hook, before it asks whether to try again."""
         super().handle_error(exc)
         self.failure_reason = _reason(exc)
-        if isinstance(exc, RayActorError):
+        if isinstance(exc, RayActorError) and not exc.actor_init_failed:
             return
         if _is_out_of_device_memory(exc) and 0 < num_gpus(self) < 1:
             self._wants_whole_gpu = True
@@ -75,4 +75,5 @@ def _reason(exc: Any) -> str:
     cause = getattr(exc, "cause", None)
     if isinstance(cause, DrmnError):
         return cause.message
-    return (str(exc).strip() or "unknown error").splitlines()[-1]
+    without_remedy = str(exc).partition(REMEDY_MARK)[0]
+    return (without_remedy.strip() or "unknown error").splitlines()[-1]
