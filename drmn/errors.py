@@ -29,6 +29,10 @@ class DataError(DrmnError, ValueError):
     """A data file is absent, damaged or contradicts another."""
 
 
+class StoreError(DataError):
+    """A place for files, such as a bucket, refuses, fails or returned other bytes than it got."""
+
+
 class CheckpointError(DrmnError):
     """A checkpoint is truncated, tampered with or of another configuration."""
 

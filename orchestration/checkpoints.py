@@ -4,10 +4,13 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pyarrow import fs
+from ray import tune
 
 from drmn.errors import CheckpointError
+from drmn.places import ATTEMPTS, below, open_place, shown, store_errors
 from drmn.training import Trainer
 
 logger = logging.getLogger("drmn")
@@ -22,35 +25,80 @@ def attempt_name(sweep: str, attempt: int) -> str:
 
 
 def list_checkpoints(storage: str, sweep: str, attempts: int, trial: str) -> list[str]:
-    """URIs or paths of the trial's checkpoints, newest first, over all attempts so far."""
-    filesystem, root = filesystem_of(storage)
+    """Addresses of the trial's checkpoints, newest first, over all attempts so far.
+
+    Raises:
+        StoreError: the storage cannot be read.
+    """
+    filesystem, root = open_place(storage)
     found: list[str] = []
     for attempt in range(attempts, 0, -1):
-        folder = f"{root}/{attempt_name(sweep, attempt)}/{TRIAL_FOLDER.format(trial=trial)}"
-        entries = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        folder = f"{attempt_name(sweep, attempt)}/{TRIAL_FOLDER.format(trial=trial)}"
+        selector = fs.FileSelector(f"{root}/{folder}", allow_not_found=True)
+        with store_errors(f"{shown(storage)} cannot be listed"):
+            entries = filesystem.get_file_info(selector)
         names = [e.base_name for e in entries if e.base_name.startswith("checkpoint_")]
-        relative = folder.removeprefix(root)
-        found += [f"{storage}{relative}/{name}" for name in sorted(names, reverse=True)]
+        found += [below(storage, f"{folder}/{name}") for name in sorted(names, reverse=True)]
     return found
 
 
 def restore_newest(trainer: Trainer, checkpoints: Sequence[str]) -> None:
-    """Take up the first checkpoint that is whole; from the start where none is."""
-    for uri in checkpoints:
-        filesystem, path = filesystem_of(uri)
+    """Take up the first checkpoint that is whole; from the start where none is.
+
+    Raises:
+        StoreError: the storage cannot be read: to begin anew would lose what it holds.
+    """
+    for place in checkpoints:
         with tempfile.TemporaryDirectory(prefix="drmn-resume-") as folder:
-            fs.copy_files(path, folder, source_filesystem=filesystem)
+            _fetch(place, folder)
             try:
                 trainer.restore(Path(folder))
             except CheckpointError as error:
-                logger.warning("%s is passed over: %s", uri, error)
+                logger.warning("%s is passed over: %s", shown(place), error)
                 continue
         return
 
 
-def filesystem_of(location: str) -> tuple[fs.FileSystem, str]:
-    """Where a folder or URI lies, and its path there."""
-    if "://" in location:
-        filesystem, path = fs.FileSystem.from_uri(location)
-        return filesystem, path.rstrip("/")
-    return fs.LocalFileSystem(), location.rstrip("/")
+def tune_storage(storage: str, attempts: int = ATTEMPTS) -> dict[str, Any]:
+    """``storage`` as arguments of Tune's RunConfig.
+
+    Raises:
+        StoreError: it is no address, or holds credentials.
+    """
+    if "://" not in storage:
+        return {"storage_path": storage}
+    filesystem, path = open_place(storage, attempts)
+    return {"storage_path": path, "storage_filesystem": filesystem}
+
+
+def store_missing(folder: Path, checkpoint: tune.Checkpoint) -> None:
+    """Store those of ``folder``'s files that are not in ``checkpoint`` with their size.
+
+    Tune copies with ``pyarrow.fs.copy_files``, which loses the error of an upload that fails when
+    its file is closed (pyarrow 25): Tune then takes an empty checkpoint for a stored one.
+
+    Raises:
+        OSError: the store refuses, or cannot be reached.
+    """
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        target = f"{checkpoint.path}/{path.relative_to(folder).as_posix()}"
+        if checkpoint.filesystem.get_file_info(target).size != path.stat().st_size:
+            with checkpoint.filesystem.open_output_stream(target) as stream:
+                stream.write(path.read_bytes())
+
+
+def check_writable(storage: str, attempts: int = ATTEMPTS) -> None:
+    """Make the folder ``storage``.
+
+    Raises:
+        StoreError: it cannot be made: Tune could not begin.
+    """
+    filesystem, root = open_place(storage, attempts)
+    with store_errors(f"{shown(storage)} cannot be written"):
+        filesystem.create_dir(root, recursive=True)
+
+
+def _fetch(place: str, folder: str) -> None:
+    filesystem, path = open_place(place)
+    with store_errors(f"{shown(place)} cannot be read"):
+        fs.copy_files(path, folder, source_filesystem=filesystem)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drmn.errors import ConfigError, DrmnError
+from orchestration.cli_results import fetch, publish
 from orchestration.finishing import RESULT_FILE
 from orchestration.front import front_table
 from orchestration.ledger import LEDGER_FILE, Ledger, TrialHistory
@@ -26,8 +27,13 @@ from orchestration.summary import print_summary
 from orchestration.sweep import experiment_name, run_sweep
 
 runs_app = typer.Typer(
-    name="runs", help="List, show, stop, resume and reconcile sweeps.", no_args_is_help=True
+    name="runs",
+    help="List, show, stop, resume, reconcile and publish sweeps.",
+    no_args_is_help=True,
 )
+
+runs_app.command("publish")(publish)
+runs_app.command("fetch")(fetch)
 
 SweepName = Annotated[str, typer.Argument(help="As `drmn runs list` shows it.")]
 

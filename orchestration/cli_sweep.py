@@ -19,6 +19,7 @@ from orchestration.feature_choice import FeatureChoice
 from orchestration.planning.showing import print_plan
 from orchestration.recipe import recipe
 from orchestration.request import BetaMode, Pruner, PruningRule, Resources, SweepRequest
+from orchestration.retention import Retention
 from orchestration.sampling import SamplerName, SamplerRule
 from orchestration.search_options import (
     PANEL,
@@ -150,6 +151,10 @@ def sweep(
             min=1, help="Trials at once; default: all that fit.", rich_help_panel=_RESOURCES
         ),
     ] = None,
+    keep_checkpoints: Annotated[
+        Retention,
+        typer.Option(help="Which of a trial's stay in the storage.", rich_help_panel=_RESOURCES),
+    ] = Retention.BEST_AND_LAST,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Say what it would cost and whether it fits; run nothing."),
@@ -206,6 +211,7 @@ def sweep(
         final_seeds=final_seeds,
         paper_final=paper_final,
         measure_gpus=gpus_per_trial == _AUTO,
+        keep_checkpoints=keep_checkpoints,
         **search,
     )
     if plan:

@@ -11,6 +11,7 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
+from orchestration.retention import Retention
 from orchestration.sampling import (
     SamplerName,
     SamplerRule,
@@ -128,6 +129,8 @@ class SweepRequest:
     """Earlier sweeps whose trials the sampler is told of."""
     features: str | None = None
     """A published store's place; None: features are extracted."""
+    keep_checkpoints: Retention = Retention.BEST_AND_LAST
+    """Of each trial."""
     split_hash: str = ""
     """Of the images that choose, once they were looked at."""
 

@@ -9,6 +9,7 @@ from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.errors import ConfigError, DataError
 from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.retention import Retention
 from orchestration.sampling import SamplerRule
 from orchestration.stopping.budget import Budget
 from search_spaces.domain import Choice, Domain, LogUniform, Uniform
@@ -56,6 +57,7 @@ def write_request(request: SweepRequest, folder: Path) -> None:
         "warm_start": list(request.warm_start),
         "features": request.features,
         "split_hash": request.split_hash,
+        "keep_checkpoints": request.keep_checkpoints,
     }
     with replacing(folder / REQUEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
@@ -110,6 +112,7 @@ def _from_json(content: dict[str, Any]) -> SweepRequest:
             "enqueued": tuple(content["enqueued"]),
             "warm_start": tuple(content["warm_start"]),
             "budget": Budget(**content["budget"]),
+            "keep_checkpoints": Retention(content.get("keep_checkpoints", Retention.BEST_AND_LAST)),
         }
     )
 

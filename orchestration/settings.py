@@ -5,9 +5,13 @@ deployment sets them and no code path differs beyond this object.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from drmn.errors import ConfigError
+from drmn.places import ATTEMPTS
 
 HOME = "DRMN_HOME"
 DATA_ROOT = "DRMN_DATA_ROOT"
@@ -15,7 +19,14 @@ SWEEP_STORAGE = "DRMN_SWEEP_STORAGE"
 ARTIFACT_ROOT = "DRMN_ARTIFACT_ROOT"
 STUDY_STORAGE = "DRMN_STUDY_STORAGE"
 TRACKING_URI = "MLFLOW_TRACKING_URI"
+TRACKING_USERNAME = "MLFLOW_TRACKING_USERNAME"
+TRACKING_PASSWORD = "MLFLOW_TRACKING_PASSWORD"
 RAY_ADDRESS = "RAY_ADDRESS"
+RESULT_STORE = "DRMN_RESULT_STORE"
+STORE_ENCRYPTION = "DRMN_STORE_ENCRYPTION"
+CA_BUNDLE = "AWS_CA_BUNDLE"
+MAX_ATTEMPTS = "AWS_MAX_ATTEMPTS"
+_CA_OPTION = "tls_ca_file_path"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +47,12 @@ class Settings:
     """SQLAlchemy URL of the Optuna storage; None: a journal file beside the sweep."""
     ray_address: str | None
     """An existing Ray cluster; None: a local one is started."""
+    result_store: str | None = None
+    """s3:// address where finished sweeps are published; None: nowhere."""
+    store_encryption: str = ""
+    """Of what is published: ``AES256``, ``aws:kms`` or ``aws:kms/KEY``; "": the bucket's rule."""
+    store_attempts: int = ATTEMPTS
+    """How often a request to an object store is made that is throttled or cut."""
 
     @property
     def sprites_root(self) -> Path:
@@ -56,8 +73,15 @@ class Settings:
         return self.home / "studies" / study
 
 
-def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment, defaults relative to the working directory."""
+def read_settings(environ: MutableMapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment, defaults relative to the working directory.
+
+    A login in MLflow's address is moved to where MLflow also looks for it: MLflow prints addresses.
+
+    Raises:
+        ConfigError: a variable has no valid value.
+    """
+    _move_login(environ)
     home = Path(environ.get(HOME, ".drmn")).resolve()
     tracking_uri = environ.get(TRACKING_URI, f"sqlite:///{home}/mlflow.db")
     embedded = tracking_uri.startswith("sqlite:")
@@ -66,12 +90,36 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         data_root=Path(environ.get(DATA_ROOT, "data/xlsa17")).resolve(),
         tracking_uri=tracking_uri,
         artifact_root=environ.get(ARTIFACT_ROOT, f"file://{home}/artifacts" if embedded else None),
-        sweep_storage=_absolute(environ.get(SWEEP_STORAGE, str(home / "ray"))),
+        sweep_storage=_place(environ.get(SWEEP_STORAGE, str(home / "ray")), environ),
         study_storage=environ.get(STUDY_STORAGE),
         ray_address=environ.get(RAY_ADDRESS),
+        result_store=environ.get(RESULT_STORE),
+        store_encryption=environ.get(STORE_ENCRYPTION, ""),
+        store_attempts=_positive(MAX_ATTEMPTS, environ.get(MAX_ATTEMPTS, str(ATTEMPTS))),
     )
 
 
-def _absolute(place: str) -> str:
-    """A URI as it is; a folder as an absolute path, as Tune wants it."""
-    return place if "://" in place else str(Path(place).resolve())
+def _move_login(environ: MutableMapping[str, str]) -> None:
+    parts = urlsplit(environ.get(TRACKING_URI, ""))
+    if parts.scheme not in ("http", "https") or parts.username is None:
+        return
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    environ[TRACKING_URI] = urlunsplit(address)
+    environ[TRACKING_USERNAME] = unquote(parts.username)
+    environ[TRACKING_PASSWORD] = unquote(parts.password or "")
+
+
+def _place(place: str, environ: Mapping[str, str]) -> str:
+    """A folder as an absolute path, as Tune wants it; a URI with what pyarrow does not look up."""
+    if "://" not in place:
+        return str(Path(place).resolve())
+    bundle = environ.get(CA_BUNDLE)
+    if not bundle or not place.startswith("s3://") or _CA_OPTION in place:
+        return place
+    return f"{place}{'&' if '?' in place else '?'}{_CA_OPTION}={quote(bundle)}"
+
+
+def _positive(name: str, value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise ConfigError(f"{name} is {value!r}, but must be a whole number >= 1")
+    return int(value)

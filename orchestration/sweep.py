@@ -22,6 +22,7 @@ from orchestration.levels import prepare_levels, weights_hash
 from orchestration.planning.making import make_plan, with_measured_share
 from orchestration.planning.plan import Plan, comparison
 from orchestration.provenance import code_tags, command_line, data_tags
+from orchestration.publishing import check_places, publish_if_wanted
 from orchestration.request import SweepRequest
 from orchestration.request_file import REQUEST_FILE, check_is_new, save_request, write_request
 from orchestration.searcher.warm_start import read_experience
@@ -45,7 +46,7 @@ def run_sweep(
         SweepInterruptedError: trials are left after a signal; the sweep can be resumed.
         StoppedNow: at a second signal; the same.
         ConfigError: another process runs this sweep.
-        DataError: the data set cannot be used.
+        DataError: the data set cannot be used, or the storage cannot be written.
         ConfigError: the request is infeasible on the cluster at hand.
         TrackingError: MLflow refuses.
     """
@@ -72,6 +73,7 @@ def _run(
         f"{request.config.training.epochs} epochs on {dataset.name}",
         highlight=False,
     )
+    check_places(settings)
     with cluster(settings.ray_address):
         check_feasible(request.resources)
         if not resume:
@@ -85,6 +87,7 @@ def _run(
         result = _Sweep(request, settings, console, dataset, features, tracker).run()
     wall_s = None if resume else time.monotonic() - started
     folder = settings.sweep_folder(request.name)
+    publish_if_wanted(folder, settings, console)
     line = comparison(request, folder, epochs=result.num_epochs, wall_s=wall_s)
     return replace(result, comparison=line)
 

@@ -25,6 +25,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from drmn.config_tree import Scalar
 from drmn.errors import DrmnError
+from drmn.places import without_password
 from orchestration.settings import Settings
 
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
@@ -67,7 +68,7 @@ def _server_errors() -> Iterator[None]:
         yield
     except MlflowException as error:
         raise TrackingError(
-            f"MLflow refused: {error.message}",
+            f"MLflow refused: {without_password(error.message)}",
             "check MLFLOW_TRACKING_URI and the server's log; unset it to use SQLite",
         ) from error
 
@@ -225,9 +226,10 @@ def _record(run: Run) -> RunRecord:
 
 def ui_command(settings: Settings) -> str:
     """The exact command that opens the MLflow UI on what was logged."""
-    if settings.tracking_uri.startswith("http"):
-        return f"open {settings.tracking_uri}"
+    shown = without_password(settings.tracking_uri)
+    if shown.startswith("http"):
+        return f"open {shown}"
     program = Path(sys.executable).with_name("mlflow")
     if program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    return shlex.join([str(program), "ui", "--backend-store-uri", settings.tracking_uri])
+    return shlex.join([str(program), "ui", "--backend-store-uri", shown])

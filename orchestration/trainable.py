@@ -1,6 +1,7 @@
 """A trial: drmn's Trainer behind Tune's class API, with its actor reused by the next trial."""
 
 import gc
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from drmn.data.splits import Split, validation_split
 from drmn.data.store.features import LevelSource
 from drmn.errors import DeviceMemoryError
 from drmn.names import EPOCH
+from drmn.places import store_errors
 from drmn.training import Trainer
-from orchestration.checkpoints import restore_newest
+from orchestration.checkpoints import restore_newest, store_missing
 from orchestration.events import CHECKPOINTS, OVERRIDES
 from orchestration.levels import open_levels
 
@@ -71,6 +73,16 @@ class DrmnTrainable(tune.Trainable):
         """Tune's hook."""
         assert self._trainer is not None
         self._trainer.save(Path(checkpoint_dir))
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """Tune's hook: write the checkpoint and store it; those before it stay if that fails."""
+        assert self._trainer is not None
+        with tempfile.TemporaryDirectory(prefix="drmn-checkpoint-") as name:
+            folder = checkpoint_dir or name
+            with store_errors(f"the checkpoint of epoch {self._trainer.epoch} cannot be stored"):
+                result = super().save(folder)
+                store_missing(Path(folder), result.checkpoint)
+        return result
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Tune's hook."""

@@ -6,11 +6,12 @@ import optuna
 from ray import tune
 from ray.tune.experiment import Trial
 
-from orchestration.checkpoints import TRIAL_FOLDER, attempt_name
+from orchestration.checkpoints import TRIAL_FOLDER, attempt_name, tune_storage
 from orchestration.cluster import default_concurrency
 from orchestration.events import TrialEvents, trial_name
 from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.request import SweepRequest
+from orchestration.retention import KeepCheckpoints
 from orchestration.retrying import MAX_LOSSES
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.settings import Settings
@@ -34,6 +35,7 @@ def run_trials(
     trainable: type[tune.Trainable] = DrmnTrainable,
 ) -> None:
     """Run them to their ends; ``events`` tells of each, nothing is returned."""
+    keeper = KeepCheckpoints(request.keep_checkpoints, request.objective)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(trainable, context=context),
@@ -49,11 +51,11 @@ def run_trials(
         ),
         run_config=tune.RunConfig(
             name=attempt_name(request.name, attempt),
-            storage_path=settings.sweep_storage,
+            **tune_storage(settings.sweep_storage, settings.store_attempts),
             verbose=0,
-            callbacks=[watch, events],
+            callbacks=[watch, keeper, events],
             failure_config=tune.FailureConfig(max_failures=MAX_LOSSES),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=2),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
         ),
     )
     tuner.fit()

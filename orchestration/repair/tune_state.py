@@ -7,7 +7,8 @@ from pyarrow import fs
 from ray.tune.experiment import Trial
 
 from drmn.errors import DataError
-from orchestration.checkpoints import TRIAL_FOLDER, attempt_name, filesystem_of
+from drmn.places import open_place, shown, store_errors
+from orchestration.checkpoints import TRIAL_FOLDER, attempt_name
 from orchestration.repair.truth import Difference
 
 _ENDED = (Trial.TERMINATED, Trial.ERROR)
@@ -18,13 +19,14 @@ class TuneStates:
     """The newest state file of every attempt's experiment.
 
     Raises:
-        DataError: one is no state file of Tune's.
+        DataError: one is no state file of Tune's, or the storage cannot be read.
     """
 
     def __init__(self, storage: str, sweep: str, num_attempts: int) -> None:
-        self._filesystem, root = filesystem_of(storage)
+        self._filesystem, root = open_place(storage)
         folders = [f"{root}/{attempt_name(sweep, n)}" for n in range(1, num_attempts + 1)]
-        self._files = [path for folder in folders if (path := self._newest(folder))]
+        with store_errors(f"{shown(storage)} cannot be listed"):
+            self._files = [path for folder in folders if (path := self._newest(folder))]
 
     def differences(self) -> list[Difference]:
         """Trials that Tune takes for running or waiting, though nothing drives them."""
@@ -53,7 +55,10 @@ class TuneStates:
                 [json.dumps(state), json.dumps(metadata)]
                 for state, metadata in content["trial_data"]
             ]
-            with self._filesystem.open_output_stream(path) as stream:
+            with (
+                store_errors(f"{path} cannot be written"),
+                self._filesystem.open_output_stream(path) as stream,
+            ):
                 stream.write(json.dumps(content).encode())
 
     def _newest(self, folder: str) -> str | None:
@@ -63,7 +68,10 @@ class TuneStates:
 
     def _read(self, path: str) -> dict[str, Any]:
         """Of each trial, its state and its metadata, both parsed."""
-        with self._filesystem.open_input_stream(path) as stream:
+        with (
+            store_errors(f"{path} cannot be read"),
+            self._filesystem.open_input_stream(path) as stream,
+        ):
             text = stream.readall()
         try:
             content: dict[str, Any] = json.loads(text)

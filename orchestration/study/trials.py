@@ -10,10 +10,16 @@ from ray.tune.experiment import Trial
 
 from drmn.config_tree import Scalar
 from drmn.names import EPOCH
+from orchestration.checkpoints import check_writable, tune_storage
 from orchestration.cluster import default_concurrency
 from orchestration.request import Resources
 from orchestration.study.definition import Run
-from orchestration.study.files import StudyFolder, TrainingResult
+from orchestration.study.files import (
+    EXPLANATION_FILE,
+    LOGITS_FILE,
+    StudyFolder,
+    TrainingResult,
+)
 from orchestration.study.training import (
     DURATION,
     HOST,
@@ -57,7 +63,11 @@ def run_trainings(
         tags: provenance per data set.
         storage: Tune's, a folder that all nodes see or an s3:// URI.
         name: of Tune's experiment, new each time: what is unfinished starts again.
+
+    Raises:
+        StoreError: the storage cannot be written.
     """
+    check_writable(storage)
     keeper = _Keeper({each.key: each for each in trainings}, folder, tags, ended)
     space = [{"key": each.key, "flat": each.run.config.flat()} for each in trainings]
     tune.Tuner(
@@ -71,7 +81,9 @@ def run_trainings(
             reuse_actors=True,
             trial_dirname_creator=_folder_name,
         ),
-        run_config=tune.RunConfig(name=name, storage_path=storage, verbose=0, callbacks=[keeper]),
+        run_config=tune.RunConfig(
+            name=name, **tune_storage(storage), verbose=0, callbacks=[keeper]
+        ),
     ).fit()
 
 
@@ -120,6 +132,9 @@ class _Keeper(tune.Callback):
             return
         result = self._result(key, trial.last_result)
         with trial.checkpoint.as_directory() as files:
+            if not all((Path(files) / name).is_file() for name in (LOGITS_FILE, EXPLANATION_FILE)):
+                self._ended(self._trainings[key], None, "its files did not reach the storage")
+                return
             self._folder.keep(key, Path(files), result)
         self._ended(self._trainings[key], result, "")
 

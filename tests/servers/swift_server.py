@@ -10,7 +10,7 @@ from pathlib import Path
 from drmn_local.processes import free_port
 from drmn_local.swift_node import REGION, SERVERS, SwiftNode
 
-ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
+ACCESS_KEY, SECRET_KEY = "test:tester", "canary-of-s3-7f2c9e"
 BUCKET = "drmn"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0

@@ -7,27 +7,28 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import pyarrow as pa
 from pyarrow import fs
 
 from drmn.atomic import replacing
-from drmn.errors import DataError
+from drmn.errors import DataError, StoreError
+from drmn.places import ATTEMPTS, open_place, shown, store_error
 
 
 @dataclass(frozen=True)
 class Storage:
     """``uri`` is a path, or reads ``s3://bucket/prefix?endpoint_override=...``; it may be pickled.
 
-    Every method raises DataError where the place cannot be read or written.
+    A request that is throttled or cut is made ``attempts`` times. Every method raises StoreError
+    (a DataError) where the place cannot be read or written.
     """
 
     uri: str
+    attempts: int = ATTEMPTS
 
     @property
     def shown(self) -> str:
         """The place without options and credentials, for messages."""
-        scheme, separator, rest = self.uri.partition("?")[0].rpartition("://")
-        return f"{scheme}{separator}{rest.rpartition('@')[2] if separator else rest}"
+        return shown(self.uri)
 
     @property
     def local(self) -> Path | None:
@@ -85,20 +86,11 @@ class Storage:
             raise self._failed("fetched", name, error) from error
 
     def _remote(self, name: str) -> tuple[fs.FileSystem, str]:
-        try:
-            system, folder = fs.FileSystem.from_uri(self.uri)
-        except pa.ArrowInvalid as error:
-            raise DataError(
-                f"{self.shown!r} is no place that files can be kept in: {error}",
-                "give a folder or s3://bucket/prefix",
-            ) from error
-        return system, f"{folder.rstrip('/')}/{_checked(name)}"
+        system, folder = open_place(self.uri, self.attempts)
+        return system, f"{folder}/{_checked(name)}"
 
-    def _failed(self, verb: str, name: str, error: OSError) -> DataError:
-        return DataError(
-            f"{name} cannot be {verb} in {self.shown}: {error}",
-            "check the place's name, credentials and free space",
-        )
+    def _failed(self, verb: str, name: str, error: OSError) -> StoreError:
+        return store_error(f"{name} cannot be {verb} in {self.shown}", error)
 
 
 def _checked(name: str) -> str:

@@ -135,11 +135,11 @@ def test_no_file_outside_its_folder_is_written(storage: Storage, name: str) -> N
 
 
 def test_unknown_places_are_named_without_their_secrets() -> None:
-    storage = Storage("nowhere://key:secret@bucket/x?session=token")
+    storage = Storage("nowhere://bucket/x?session=secret")
     with pytest.raises(DataError, match="'nowhere://bucket/x' is no place that files") as caught:
         storage.write("x", b"")
     assert storage.shown == "nowhere://bucket/x"
-    assert "secret" not in caught.value.remedy
+    assert "secret" not in str(caught.value)
 
 
 class Slow:

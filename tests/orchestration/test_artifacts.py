@@ -1,0 +1,87 @@
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from drmn.errors import ConfigError, DataError, StoreError
+from orchestration.artifacts import ArtifactStore, Encryption
+from orchestration.publishing import fetch_sweep, publish_sweep
+
+
+@pytest.mark.parametrize("place", ["/a/folder", "gs://bucket/x", "s3://", "s3://k:canary@b/x"])
+def test_only_buckets_without_credentials_are_places_of_artifacts(place: str) -> None:
+    with pytest.raises(ConfigError, match=r"must be s3://bucket/prefix") as caught:
+        ArtifactStore(place)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("ROT13", ""), ("AES256", "key")])
+def test_encryptions_are_those_that_stores_know(kind: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=r"must be one of AES256, aws:kms"):
+        Encryption(kind=kind, key_id=key)
+
+
+def test_an_upload_asks_for_the_encryption() -> None:
+    assert Encryption(kind="aws:kms", key_id="k").arguments == {
+        "ServerSideEncryption": "aws:kms",
+        "SSEKMSKeyId": "k",
+    }
+
+
+class Memory:
+    """A store that fails when ``left`` uploads are done."""
+
+    def __init__(self, left: int) -> None:
+        self.left, self.files, self.indexes = left, dict[str, bytes](), dict[str, bytes]()
+
+    def put(self, path: Path) -> str:
+        if not self.left:
+            raise StoreError("full")
+        self.left -= 1
+        digest = str(hash(path.read_bytes()))
+        self.files[digest] = path.read_bytes()
+        return digest
+
+    def get(self, digest: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self.files[digest])
+
+    def write(self, name: str, data: bytes) -> None:
+        self.indexes[name] = data
+
+    def read(self, name: str) -> bytes | None:
+        return self.indexes.get(name)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    folder = tmp_path / "s"
+    (folder / "final" / "winner-1" / "seed-0").mkdir(parents=True)
+    (folder / "final" / "winner-1" / "seed-0" / "logits.parquet").write_bytes(b"logits")
+    (folder / "result.json").write_text("{}")
+    (folder / "driver.lock").write_text("")
+    return folder
+
+
+def test_a_sweep_is_fetched_as_it_was_published(sweep: Path, tmp_path: Path) -> None:
+    store = cast(ArtifactStore, Memory(left=10))
+    assert publish_sweep(sweep, "s", store) == 2
+    assert fetch_sweep("s", tmp_path / "copy", store) == 2
+    copied = tmp_path / "copy" / "final" / "winner-1" / "seed-0" / "logits.parquet"
+    assert copied.read_bytes() == b"logits"
+    assert not (tmp_path / "copy" / "driver.lock").exists()
+
+
+def test_a_sweep_that_was_not_stored_whole_has_no_index(sweep: Path, tmp_path: Path) -> None:
+    memory = Memory(left=1)
+    with pytest.raises(StoreError, match="full"):
+        publish_sweep(sweep, "s", cast(ArtifactStore, memory))
+    with pytest.raises(ConfigError, match="the store has no sweep 's'"):
+        fetch_sweep("s", tmp_path / "copy", cast(ArtifactStore, memory))
+
+
+def test_an_index_cannot_write_outside_the_folder(tmp_path: Path) -> None:
+    memory = Memory(left=0)
+    memory.indexes["sweeps/s/index.json"] = b'{"../x": "1"}'
+    with pytest.raises(DataError, match="leaves its folder"):
+        fetch_sweep("s", tmp_path / "copy", cast(ArtifactStore, memory))
