@@ -16,6 +16,7 @@ from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
 from orchestration.cli_evaluate import evaluate
 from orchestration.cli_predict import predict
+from orchestration.cli_register import register
 from orchestration.cli_report import report
 from orchestration.cli_runs import runs_app
 from orchestration.cli_sweep import sweep
@@ -39,6 +40,7 @@ app.command("sweep")(sweep)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("register")(register)
 app.command("ablate")(ablate)
 app.command("report")(report)
 app.add_typer(data_app, name="data")

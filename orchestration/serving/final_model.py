@@ -47,13 +47,10 @@ class FinalModel:
             return f"model: {path} (chosen on test, hence not registered)"
         from orchestration.serving.registry import register  # takes a second to import
 
-        key = final_key(self.request.key, self.result.tested.contender, self._seed)
         try:
-            found = register(path, self.experiment, key, settings)
+            return f"model: {path}\n{register(path, settings)}"
         except DrmnError as error:
             return f"model: {path}\n{error}"
-        role = "champion" if found.is_champion else "not the champion"
-        return f"model: {path}\nregistered as {found.uri}, {role}: {found.verdict}"
 
     def keep(self) -> Path:
         """Write the model file.
@@ -87,5 +84,6 @@ class FinalModel:
             "value": self.result.winner.metrics[metric],
             "split_hash": validation_split(self.dataset, config.validation).hash,
             "protocol": self.result.protocol,
-            "sweep": self.request.key,
+            "experiment": self.experiment,
+            "run": final_key(self.request.key, self.result.tested.contender, self._seed),
         }

@@ -6,7 +6,7 @@ validation objective. Test scores are shown and decide nothing.
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from drmn.deployed.saved_model import Record, SavedModel, load_model
+from drmn.errors import DataError
 from orchestration.objective import gain
 from orchestration.serving.packaging import package
 from orchestration.settings import Settings
 from orchestration.tracking import Tag, TrackingError
 
 CHAMPION = "champion"
+BEST_ON_TEST = "best-on-test"
 MODEL_NAME = "model"
 MODEL_KEY = "drmn.model_key"
 OBJECTIVE, OBJECTIVE_VALUE = "drmn.objective", "drmn.objective_value"
@@ -41,6 +43,10 @@ class Registered:
     def uri(self) -> str:
         """What ``drmn predict --model`` and ``mlflow models serve -m`` take."""
         return f"models:/{self.name}/{self.version}"
+
+    def __str__(self) -> str:
+        role = "champion" if self.is_champion else "not the champion"
+        return f"registered as {self.uri}, {role}: {self.verdict}"
 
 
 @contextlib.contextmanager
@@ -63,51 +69,57 @@ def download_model(uri: str, settings: Settings) -> Iterator[Path]:
         yield Path(folder)
 
 
-def register(path: Path, experiment: str, run_key: str, settings: Settings) -> Registered:
-    """Log the model of a final run and register it; again, it gives the version there is.
-
-    Args:
-        path: of the model file.
-        experiment: and run_key: of the run it came from.
+def register(path: Path, settings: Settings) -> Registered:
+    """Log the model of a sweep's final run and register it; again, it gives the version there is.
 
     Raises:
-        TrackingError: MLflow refuses or does not answer; there is no such run.
-        DataError: the file is damaged.
+        TrackingError: MLflow refuses or does not answer; it does not have the run.
+        DataError: the file is damaged, or not of a sweep that chose on validation.
     """
     saved = load_model(path)
-    try:
-        return _Registration(MlflowClient(settings.tracking_uri), saved).run(
-            path, experiment, run_key
+    selection = saved.record.selection or {}
+    if "run" not in selection or selection.get("protocol") == BEST_ON_TEST:
+        raise DataError(
+            f"the model {path} is of no sweep that chose on validation, but only such a model is "
+            "registered",
+            "use the file itself with --model",
         )
+    try:
+        client = MlflowClient(settings.tracking_uri)
+        return _Registration(client, saved, selection).run(path)
     except (MlflowException, OSError) as error:
         reason = error.message if isinstance(error, MlflowException) else str(error)
         raise TrackingError(
             f"the model {path} cannot be registered in MLflow: {reason}",
-            "check MLFLOW_TRACKING_URI and the server's log; the file itself is complete",
+            f"check MLFLOW_TRACKING_URI and the server's log, then: drmn register {path}",
         ) from error
 
 
 class _Registration:
     """The steps; each looks whether an earlier attempt did it."""
 
-    def __init__(self, client: MlflowClient, saved: SavedModel) -> None:
+    def __init__(
+        self, client: MlflowClient, saved: SavedModel, selection: Mapping[str, str | float]
+    ) -> None:
         self._client = client
         self._record = saved.record
         self._saved = saved
+        self._selection = selection
+        self._run_key = str(selection["run"])
         self._name = f"drmn-{saved.record.dataset}"
 
-    def run(self, path: Path, experiment: str, run_key: str) -> Registered:
+    def run(self, path: Path) -> Registered:
         self._ensure_name()
-        version = self._find(run_key)
+        version = self._find()
         if version is None:
-            run = self._run(experiment, run_key)
-            logged = self._log(path, run, run_key)
+            run = self._run()
+            logged = self._log(path, run)
             version = self._client.create_model_version(
                 self._name,
                 logged.artifact_location,
                 run_id=run.info.run_id,
                 model_id=logged.model_id,
-                tags=self._tags(run_key),
+                tags=self._tags(),
                 description=_description(self._record),
             )
         is_champion, verdict = self._judge(version)
@@ -123,11 +135,12 @@ class _Registration:
             self._client.create_registered_model(self._name)
         self._client.get_registered_model(self._name)
 
-    def _find(self, run_key: str) -> ModelVersion | None:
+    def _find(self) -> ModelVersion | None:
         versions = self._client.search_model_versions(f"name = '{self._name}'")
-        return next((each for each in versions if each.tags.get(MODEL_KEY) == run_key), None)
+        return next((each for each in versions if each.tags.get(MODEL_KEY) == self._run_key), None)
 
-    def _run(self, experiment: str, run_key: str) -> Run:
+    def _run(self) -> Run:
+        experiment, run_key = str(self._selection["experiment"]), self._run_key
         found = self._client.get_experiment_by_name(experiment)
         runs = (
             []
@@ -143,8 +156,8 @@ class _Registration:
             )
         return runs[0]
 
-    def _log(self, path: Path, run: Run, run_key: str) -> LoggedModel:
-        tags = {Tag.TRIAL_KEY.value: run_key, **self._tags(run_key)}
+    def _log(self, path: Path, run: Run) -> LoggedModel:
+        tags = {Tag.TRIAL_KEY.value: self._run_key, **self._tags()}
         model = self._client.create_logged_model(
             run.info.experiment_id,
             MODEL_NAME,
@@ -159,10 +172,10 @@ class _Registration:
         self._client.finalize_logged_model(model.model_id, "READY")
         return model
 
-    def _tags(self, run_key: str) -> dict[str, str]:
-        selection = self._record.selection or {}
+    def _tags(self) -> dict[str, str]:
+        selection = self._selection
         return {
-            MODEL_KEY: run_key,
+            MODEL_KEY: self._run_key,
             Tag.DATASET: self._record.dataset,
             Tag.DATA_HASH: self._record.data_hash,
             Tag.SPLIT_HASH: str(selection.get("split_hash", "")),

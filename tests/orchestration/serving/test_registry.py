@@ -21,6 +21,7 @@ from tiny_models import ATTRIBUTE_NAMES, model_of, tiny_pixels, tiny_trainer
 from drmn.deployed.given_classes import read_classes
 from drmn.deployed.prediction import Predictor
 from drmn.deployed.saved_model import MODEL_FILE, SavedModel
+from drmn.errors import DataError
 from orchestration.serving.predicting import Wanted, predict_files
 from orchestration.serving.reading import read_model
 from orchestration.serving.registry import CHAMPION, Registered, register
@@ -58,9 +59,10 @@ def _register(
     model: SavedModel, settings: Settings, key: str, value: float, split: str = "s"
 ) -> Registered:
     chosen = {"metric": "val/gzsl_harmonic", "value": value, "split_hash": split}
+    chosen |= {"experiment": "tests", "run": key, "protocol": "validation"}
     path = settings.home / key / MODEL_FILE
     replace(model, record=replace(model.record, selection=chosen)).save(path)
-    return register(path, "tests", key, settings)
+    return register(path, settings)
 
 
 def test_the_champion_is_the_best_on_validation(
@@ -97,6 +99,17 @@ def test_it_is_fetched_by_each_of_its_names(
         assert read_model(uri, settings).weights.keys() == model.weights.keys()
     with pytest.raises(TrackingError, match="does not give models:/drmn-tiny/99"):
         read_model("models:/drmn-tiny/99", settings)
+
+
+def test_what_was_not_chosen_on_validation_is_not_registered(
+    model: SavedModel, settings: Settings, tmp_path: Path
+) -> None:
+    chosen = {"run": "a", "experiment": "tests", "protocol": "best-on-test"}
+    for selection in (None, chosen):
+        path = tmp_path / MODEL_FILE
+        replace(model, record=replace(model.record, selection=selection)).save(path)
+        with pytest.raises(DataError, match="no sweep that chose on validation"):
+            register(path, settings)
 
 
 def test_a_run_that_is_not_there_is_an_error(model: SavedModel, settings: Settings) -> None:
