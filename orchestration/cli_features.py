@@ -14,8 +14,9 @@ from drmn.config_tree import Scalar
 from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.images import ImageSource, images
 from drmn.data.pixels import PreparedImages
-from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.features import FeatureStore
 from drmn.data.store.given_features import GIVEN, ensure_given_features
+from drmn.data.store.making import ensure_features
 from drmn.data.store.remote_features import publish
 from drmn.data.store.storage import Storage
 from drmn.presets import preset

@@ -9,8 +9,9 @@ from drmn.config import Config
 from drmn.data.dataset import Dataset
 from drmn.data.live import LiveSource
 from drmn.data.store.compatibility import check_fits
-from drmn.data.store.features import FeatureStore, LevelSource, ensure_features
+from drmn.data.store.features import FeatureStore, LevelSource
 from drmn.data.store.given_features import GIVEN, check_needs_no_regions, ensure_given_features
+from drmn.data.store.making import ensure_features
 from drmn.data.store.remote_features import RemoteFeatureStore
 from drmn.data.store.shard_cache import ShardCache
 from drmn.data.store.storage import Storage

@@ -13,8 +13,9 @@ from drmn.checkpoint import NUM_KEPT
 from drmn.config import Config
 from drmn.data.dataset import Dataset
 from drmn.data.images import images
-from drmn.data.store.features import FeatureStore, feature_settings, features_folder
+from drmn.data.store.features import FeatureStore
 from drmn.data.store.given_features import GIVEN, ensure_given_features
+from drmn.data.store.making import feature_settings, features_folder
 from drmn.errors import ConfigError, DrmnError
 from drmn.model.backbone import build_backbone
 from drmn.model.levels import LevelSpec

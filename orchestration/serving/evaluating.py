@@ -9,8 +9,9 @@ from drmn.data.dataset import Dataset
 from drmn.data.images import images
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split, test_split, validation_split
-from drmn.data.store.features import FeatureStore, LevelSource, feature_settings, features_folder
+from drmn.data.store.features import FeatureStore, LevelSource
 from drmn.data.store.given_features import ensure_given_features
+from drmn.data.store.making import feature_settings, features_folder
 from drmn.deployed.making import record_of
 from drmn.deployed.network import DeployedNetwork, DeployedReader
 from drmn.deployed.saved_model import Record, SavedModel

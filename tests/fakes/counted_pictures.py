@@ -10,7 +10,7 @@ from drmn.config import BackboneConfig
 from drmn.data.dataset import load_dataset
 from drmn.data.images import ImageSource, images
 from drmn.data.store.extraction import Extraction
-from drmn.data.store.features import ensure_features
+from drmn.data.store.making import ensure_features
 
 SIZE = 32
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from drmn.config import BackboneConfig
 from drmn.data.dataset import Dataset
 from drmn.data.images import images, missing_images
-from drmn.data.store.features import FeatureStore, feature_settings
+from drmn.data.store.features import FeatureStore
 from drmn.data.store.given_features import GIVEN
+from drmn.data.store.making import feature_settings
 from drmn.errors import DataError
 from drmn.model.backbone import build_backbone
 

@@ -10,7 +10,8 @@ from PIL import Image
 from drmn.config import BackboneConfig
 from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.store.compatibility import check_fits
-from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.making import ensure_features
 from drmn.errors import DataError
 
 SIZE = 32

@@ -17,7 +17,8 @@ from drmn.config import BackboneConfig
 from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.images import images
 from drmn.data.store.extraction import Extraction
-from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.making import ensure_features
 from drmn.errors import DataError
 from drmn.model.backbone import build_backbone
 

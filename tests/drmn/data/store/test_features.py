@@ -17,8 +17,9 @@ from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.images import images
 from drmn.data.pixels import PreparedImages, prepare
 from drmn.data.store.extraction import Extraction
-from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.features import FeatureStore
 from drmn.data.store.given_features import check_needs_no_regions, ensure_given_features
+from drmn.data.store.making import ensure_features
 from drmn.data.store.manifest import Shard
 from drmn.data.store.remote_features import RemoteFeatureStore, publish
 from drmn.data.store.shard_cache import ShardCache

@@ -12,7 +12,8 @@ from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.images import images
 from drmn.data.pixels import PreparedImages, prepare
 from drmn.data.pixels.manifest import load_pixel_manifest
-from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.making import ensure_features
 from drmn.data.store.remote_features import RemoteFeatureStore, publish
 from drmn.data.store.shard_cache import ShardCache
 from drmn.data.store.storage import Storage
