@@ -16,7 +16,8 @@ from drmn.data.dataset import load_dataset
 from drmn.data.images import ImageSource, images
 from drmn.data.pixels import prepare
 from drmn.data.pixels.manifest import load_pixel_manifest
-from drmn.data.store.features import FeatureStore, ensure_features
+from drmn.data.store.features import FeatureStore
+from drmn.data.store.making import ensure_features
 from drmn.data.store.storage import Storage
 from drmn.errors import DataError
 from orchestration.cluster_shards import make_features_on_ray, make_pixels_on_ray
