@@ -13,7 +13,7 @@ from ray.train._internal.storage import StorageContext
 from swift_server import SECRET_KEY, SwiftServer
 
 from drmn.checkpoint import checkpoint_path, load_latest, save_checkpoint
-from drmn.data.storage import Storage
+from drmn.data.store.storage import Storage
 from drmn.errors import StoreError
 from drmn.places import store_error
 from orchestration.artifacts import ArtifactStore
