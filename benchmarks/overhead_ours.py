@@ -35,7 +35,7 @@ def main(num_trials: int) -> None:
     folder = settings.sweep_folder(request.name)
     ledger = Ledger(folder / LEDGER_FILE)
     with cluster(settings.ray_address):
-        tracker = Tracker(settings, "overhead")
+        tracker = Tracker(settings, "overhead", folder)
         parent = tracker.open_run(request.key, "sweep", {Tag.SWEEP: request.name})
         run = SweepRun(run_id=parent, sweep=request.key, tags={}, config=request.config)
         logger = TrialLogger(tracker, run)
@@ -47,8 +47,8 @@ def main(num_trials: int) -> None:
             trainable=ScriptedTrainable,
         )
         search(request, settings, Console(), parts)
-        trouble = logger.finish()
         tracker.close_run(parent, Status.FINISHED)
+        trouble = tracker.finish().message
     assert not trouble, trouble
     epochs = [history.last_epoch for history in ledger.histories().values()]
     assert epochs == [scripted.NUM_EPOCHS] * num_trials, epochs

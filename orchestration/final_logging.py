@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drmn.config import Config
-from drmn.names import GZSL_HARMONIC, LOSS_TOTAL, phased
+from drmn.names import phased
 from orchestration.final import WINNER, Contender, FinalResult, FinalScores
 from orchestration.tracking import Status, Tag, Tracker
 from orchestration.trial_logging import SweepRun
@@ -52,13 +52,11 @@ def _summary(tested: FinalScores) -> dict[str, float]:
 
 def _log_run(tracker: Tracker, run_id: str, config: Config, result: FinalResult) -> None:
     tracker.log_params(run_id, config.flat())
-    logged = tracker.last_step(run_id, LOSS_TOTAL)
-    for epoch, metrics in enumerate(result.history[logged:], start=logged + 1):
+    for epoch, metrics in enumerate(result.history, start=1):
         tracker.log_metrics(run_id, metrics, epoch)
-    if not tracker.last_step(run_id, phased("test", GZSL_HARMONIC)):
-        _log_files(tracker, run_id, config, result)
-        scores = {phased("test", name): value for name, value in result.scores.items()}
-        tracker.log_metrics(run_id, scores, config.training.epochs)
+    scores = {phased("test", name): value for name, value in result.scores.items()}
+    tracker.log_metrics(run_id, scores, config.training.epochs)
+    _log_files(tracker, run_id, config, result)
     tracker.close_run(run_id, Status.FINISHED)
 
 

@@ -42,8 +42,6 @@ class SweepResult:
     """What a sweep found; scores are fractions."""
 
     name: str
-    experiment_id: str
-    run_id: str
     folder: Path
     winner: Winner
     objectives: tuple[str, ...]
@@ -56,12 +54,14 @@ class SweepResult:
     fates: dict[str, Fate]
     protocol: str
     """"validation", or "best-on-test" where choices were made on test images."""
-    tracking_trouble: str
-    """What MLflow did not take; "" where it has everything."""
     num_epochs: int
     """That trials trained."""
     comparison: str = ""
     """Planned against real; "" where nothing was planned."""
+    experiment_id: str = ""
+    """MLflow's; "" where it was never reached."""
+    tracking_trouble: str = ""
+    """What MLflow does not have; "" where it has everything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Finishing:
     parent: SweepRun
     context: Callable[[Config], TrialContext]
 
-    def run(self, trouble: str) -> SweepResult:
+    def run(self) -> SweepResult:
         """Test the winner, and the preset's values beside it, on every seed; log all of it.
 
         Raises:
@@ -90,8 +90,6 @@ class Finishing:
             log_tested(self.tracker, self.parent, each, self._tags())
         return SweepResult(
             name=self.request.name,
-            experiment_id=self.tracker.experiment_id,
-            run_id=self.parent.run_id,
             folder=self.folder,
             winner=winner,
             objectives=self.request.objectives,
@@ -100,7 +98,6 @@ class Finishing:
             paper=tested[1] if self.request.paper_final else None,
             fates=self.ledger.fates(),
             protocol=self.request.config.validation.protocol,
-            tracking_trouble=trouble,
             num_epochs=sum(each.last_epoch for each in self.ledger.histories().values()),
         )
 

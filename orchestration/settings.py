@@ -4,6 +4,7 @@ Every variable has an embedded default, so that nothing needs to be set on a lap
 deployment sets them and no code path differs beyond this object.
 """
 
+import math
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ STUDY_STORAGE = "DRMN_STUDY_STORAGE"
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 TRACKING_USERNAME = "MLFLOW_TRACKING_USERNAME"
 TRACKING_PASSWORD = "MLFLOW_TRACKING_PASSWORD"
+TRACKING_WAIT = "DRMN_TRACKING_WAIT_S"
 RAY_ADDRESS = "RAY_ADDRESS"
 RESULT_STORE = "DRMN_RESULT_STORE"
 STORE_ENCRYPTION = "DRMN_STORE_ENCRYPTION"
@@ -39,6 +41,8 @@ class Settings:
     """Folder that holds one folder per data set, in the xlsa17 layout."""
     tracking_uri: str
     """MLflow: SQLite in ``home`` or a server."""
+    tracking_wait_s: float
+    """How long a command waits at its end for MLflow to take everything; the rest is kept."""
     artifact_root: str | None
     """Where a new MLflow experiment keeps artifacts; None: the server decides."""
     sweep_storage: str
@@ -89,6 +93,7 @@ def read_settings(environ: MutableMapping[str, str] = os.environ) -> Settings:
         home=home,
         data_root=Path(environ.get(DATA_ROOT, "data/xlsa17")).resolve(),
         tracking_uri=tracking_uri,
+        tracking_wait_s=_seconds(TRACKING_WAIT, environ.get(TRACKING_WAIT, "60")),
         artifact_root=environ.get(ARTIFACT_ROOT, f"file://{home}/artifacts" if embedded else None),
         sweep_storage=_place(environ.get(SWEEP_STORAGE, str(home / "ray")), environ),
         study_storage=environ.get(STUDY_STORAGE),
@@ -123,3 +128,18 @@ def _positive(name: str, value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise ConfigError(f"{name} is {value!r}, but must be a whole number >= 1")
     return int(value)
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise ConfigError(f"the value of {name} is {text!r}, but must be a number of seconds >= 0")
+    return value
+
+
+def _absolute(place: str) -> str:
+    """A URI as it is; a folder as an absolute path, as Tune wants it."""
+    return place if "://" in place else str(Path(place).resolve())

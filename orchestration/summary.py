@@ -55,10 +55,9 @@ def print_summary(result: SweepResult, settings: Settings, console: Console) -> 
     if dataset in NOTES:
         console.print(NOTES[dataset], highlight=False)
     console.print(f"files: {result.folder}", highlight=False, soft_wrap=True)
-    console.print(
-        f"compare the trials in MLflow, at #/experiments/{result.experiment_id}/runs:",
-        highlight=False,
-    )
+    if result.experiment_id:
+        place = f"#/experiments/{result.experiment_id}/runs"
+        console.print(f"compare the trials in MLflow, at {place}:", highlight=False)
     console.print(f"  {ui_command(settings)}", highlight=False, soft_wrap=True)
 
 

@@ -48,7 +48,7 @@ def run_sweep(
         ConfigError: another process runs this sweep.
         DataError: the data set cannot be used, or the storage cannot be written.
         ConfigError: the request is infeasible on the cluster at hand.
-        TrackingError: MLflow refuses.
+        TrackingError: MLflow lets nobody in. (If it does not answer, events wait on disk.)
     """
     folder = settings.sweep_folder(request.name)
     with driving(folder, request.name):
@@ -79,14 +79,14 @@ def _run(
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
             request = _packed(request, dataset, settings)
-        tracker = Tracker(settings, experiment_name(request))
-        features = prepare_levels(
-            dataset, request.config, settings.cache_root, console, request.features
-        )
-        (write_request if resume else save_request)(request, settings.sweep_folder(request.name))
-        result = _Sweep(request, settings, console, dataset, features, tracker).run()
+        folder = settings.sweep_folder(request.name)
+        with Tracker(settings, experiment_name(request), folder) as tracker:
+            features = prepare_levels(
+                dataset, request.config, settings.cache_root, console, request.features
+            )
+            (write_request if resume else save_request)(request, folder)
+            result = _Sweep(request, settings, console, dataset, features, tracker).run()
     wall_s = None if resume else time.monotonic() - started
-    folder = settings.sweep_folder(request.name)
     publish_if_wanted(folder, settings, console)
     line = comparison(request, folder, epochs=result.num_epochs, wall_s=wall_s)
     return replace(result, comparison=line)
@@ -168,17 +168,22 @@ class _Sweep:
         parent = self._open_parent()
         status = Status.FAILED
         try:
-            trouble = self._search(parent)
-            result = self._finishing(parent).run(trouble)
+            self._search(parent)
+            result = self._finishing(parent).run()
             status = Status.FINISHED
         except (SweepInterruptedError, KeyboardInterrupt):
             status = Status.STOPPED
             raise
         finally:
             self._tracker.close_run(parent.run_id, status)
+            outcome = self._tracker.finish()
+            if status is not Status.FINISHED and outcome.message:
+                self._console.print(outcome.message, style="red", highlight=False)
         self._publish(result)
         write_result(result)
-        return result
+        return replace(
+            result, experiment_id=outcome.experiment_id, tracking_trouble=outcome.message
+        )
 
     def _publish(self, result: SweepResult) -> None:
         model = FinalModel(
@@ -209,19 +214,14 @@ class _Sweep:
         log_pictures(self._tracker, run_id, self._dataset, cache_root, self._console)
         return SweepRun(run_id=run_id, sweep=request.key, tags=tags, config=request.config)
 
-    def _search(self, parent: SweepRun) -> str:
-        logger = TrialLogger(self._tracker, parent)
+    def _search(self, parent: SweepRun) -> None:
         parts = SearchParts(
             folder=self._folder,
             ledger=self._ledger,
             context=self._context(self._request.config),
-            logger=logger,
+            logger=TrialLogger(self._tracker, parent),
         )
-        try:
-            search(self._request, self._settings, self._console, parts)
-        finally:
-            trouble = logger.finish()
-        return trouble
+        search(self._request, self._settings, self._console, parts)
 
     def _finishing(self, parent: SweepRun) -> Finishing:
         return Finishing(

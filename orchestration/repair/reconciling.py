@@ -1,5 +1,7 @@
 """One sweep's four books compared, and made to agree."""
 
+from pathlib import Path
+
 import optuna
 from optuna.storages import BaseStorage
 
@@ -21,7 +23,7 @@ from orchestration.request import SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.settings import Settings
 from orchestration.stopping.driver import driving
-from orchestration.tracking import Tracker
+from orchestration.tracking import DirectTracker, TrackingError, num_spooled, send_spooled
 
 DIED = "its driver died"
 """Why a trial was stopped that nobody stopped."""
@@ -34,14 +36,32 @@ def reconcile(
 
     Raises:
         ConfigError: the sweep is being run.
-        TrackingError: MLflow refuses.
+        TrackingError: MLflow refuses, or does not answer.
     """
-    with driving(settings.sweep_folder(request.name), request.name):
+    folder = settings.sweep_folder(request.name)
+    with driving(folder, request.name):
+        found = _spooled(folder)
+        if found and not dry_run:
+            _send(settings, folder)
         books = _Books(request, settings, experiment)
-        found = books.differences()
+        found += books.differences()
         if found and not dry_run:
             books.mend()
         return found
+
+
+def _spooled(folder: Path) -> list[Difference]:
+    """What its driver could not send."""
+    num_left = num_spooled(folder)
+    has = f"{num_left} events unsent"
+    left = Difference(subject="all", book="MLflow", has=has, should_have="all events")
+    return [left] if num_left else []
+
+
+def _send(settings: Settings, folder: Path) -> None:
+    outcomes = send_spooled(settings, folder)
+    if any(outcome.num_left for outcome in outcomes):
+        raise TrackingError("; ".join(outcome.message for outcome in outcomes if outcome.message))
 
 
 class _Books:
@@ -56,7 +76,7 @@ class _Books:
         storage = open_storage(settings.study_storage, folder / STUDY_FILE)
         self._study = _existing_study(request.key, storage)
         self._runs = SweepRuns(
-            Tracker(settings, experiment),
+            DirectTracker(settings, experiment),
             request.key,
             request.config,
             is_finished=(folder / RESULT_FILE).exists(),

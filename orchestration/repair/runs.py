@@ -7,7 +7,7 @@ from drmn.names import LOSS_TOTAL
 from orchestration.events import Fate
 from orchestration.ledger import TrialHistory
 from orchestration.repair.truth import Difference
-from orchestration.tracking import RunRecord, Status, Tag, Tracker
+from orchestration.tracking import DirectTracker, RunRecord, Status, Tag
 from orchestration.trial_logging import FATE_STATUS, SweepRun, logged_metrics, open_trial_run
 
 _RUNNING = "RUNNING"
@@ -24,7 +24,9 @@ class SweepRuns:
         is_finished: whether the winner has been tested.
     """
 
-    def __init__(self, tracker: Tracker, key: str, config: Config, *, is_finished: bool) -> None:
+    def __init__(
+        self, tracker: DirectTracker, key: str, config: Config, *, is_finished: bool
+    ) -> None:
         self._tracker = tracker
         self._key = key
         self._config = config

@@ -53,11 +53,12 @@ class StudyRuns:
         self._tracker.close_run(run_id, Status.FINISHED)
         return found
 
-    def close(self, status: Status) -> None:
-        """End the rows' runs and the study's."""
+    def close(self, status: Status) -> str:
+        """End the rows' runs and the study's; what MLflow does not have then, "" if nothing."""
         for run_id in self._rows.values():
             self._tracker.close_run(run_id, status)
         self._tracker.close_run(self.run_id, status)
+        return self._tracker.finish().message
 
     def _row(self, row: str) -> str:
         if row not in self._rows:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orchestration.settings import Settings
-from orchestration.tracking import Status, Tracker
+from orchestration.tracking import Tracker
 
 EXPERIMENT_PREFIX = "drmn"
 
@@ -15,7 +15,6 @@ def experiment(dataset: str) -> str:
 
 def log_report(settings: Settings, study: str, dataset: str, path: Path) -> None:
     """``path`` as an artifact of the study's own run."""
-    tracker = Tracker(settings, experiment(dataset))
-    run_id = tracker.open_run(study, f"study {study}", {})
-    tracker.log_file(run_id, path)
-    tracker.close_run(run_id, Status.FINISHED)
+    spool = settings.study_folder(study) / "report"
+    with Tracker(settings, experiment(dataset), spool) as tracker:
+        tracker.log_file(study, path)

@@ -117,7 +117,8 @@ class _Work:
             status = Status.FAILED if self._failures else Status.FINISHED
         finally:
             for runs in mlflow_runs.values():
-                runs.close(status)
+                if message := runs.close(status):
+                    self._console.print(message, style="red", highlight=False, markup=False)
         if self._failures:
             raise DrmnError(
                 f"{len(self._failures)} of {len(missing)} trainings failed: "
@@ -181,7 +182,7 @@ class _Work:
         self._folder.mark_logged(key, logged)
 
     def _open_runs(self, record: StudyRecord, dataset: str, tags: dict[str, str]) -> StudyRuns:
-        tracker = Tracker(self._settings, experiment(dataset))
+        tracker = Tracker(self._settings, experiment(dataset), self._folder.path)
         part = self._request.study.part
         runs = StudyRuns(
             tracker,

@@ -24,18 +24,23 @@ def dataset(tmp_path: Path) -> Dataset:
 
 def test_pictures_are_logged_once(dataset: Dataset, tmp_path: Path) -> None:
     settings, console = read_settings({"DRMN_HOME": str(tmp_path / "home")}), Console(quiet=True)
-    tracker = Tracker(settings, "drmn-mine")
-    run_id = tracker.open_run("key", "name", {})
-    log_pictures(tracker, run_id, dataset, settings.cache_root, console)
+    with Tracker(settings, "drmn-mine", tmp_path) as tracker:
+        run = tracker.open_run("key", "name", {})
+        log_pictures(tracker, run, dataset, settings.cache_root, console)
     files = {path: path.stat().st_mtime_ns for path in _logged(settings.home)}
     assert sorted(path.name for path in files) == [
         "attributes.png",
         "samples.png",
         "similarity.png",
     ]
-    listed = MlflowClient(settings.tracking_uri).list_artifacts(run_id, "data")
+    client = MlflowClient(settings.tracking_uri)
+    experiment = client.get_experiment_by_name("drmn-mine")
+    assert experiment is not None
+    (found,) = client.search_runs([experiment.experiment_id])
+    listed = client.list_artifacts(found.info.run_id, "data")
     assert {each.path for each in listed} == {f"data/{path.name}" for path in files}
-    log_pictures(tracker, run_id, dataset, settings.cache_root, console)
+    with Tracker(settings, "drmn-mine", tmp_path) as tracker:
+        log_pictures(tracker, run, dataset, settings.cache_root, console)
     assert {path: path.stat().st_mtime_ns for path in _logged(settings.home)} == files
 
 
@@ -53,10 +58,9 @@ def test_they_are_drawn_again_when_the_images_change(dataset: Dataset, tmp_path:
 
 def test_a_run_goes_on_without_pictures(dataset: Dataset, tmp_path: Path) -> None:
     settings, console = read_settings({"DRMN_HOME": str(tmp_path / "home")}), Console(width=200)
-    tracker = Tracker(settings, "drmn-mine")
-    run_id = tracker.open_run("key", "name", {})
-    settings.cache_root.write_text("a file in the folder's place")
-    with console.capture() as captured:
-        log_pictures(tracker, run_id, dataset, settings.cache_root, console)
+    with Tracker(settings, "drmn-mine", tmp_path) as tracker, console.capture() as captured:
+        run = tracker.open_run("key", "name", {})
+        settings.cache_root.write_text("a file in the folder's place")
+        log_pictures(tracker, run, dataset, settings.cache_root, console)
     assert "no pictures of mine" in captured.get()
     assert not _logged(settings.home)

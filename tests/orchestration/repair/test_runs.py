@@ -11,7 +11,7 @@ from orchestration.events import Fate
 from orchestration.ledger import TrialHistory
 from orchestration.repair.runs import SweepRuns
 from orchestration.settings import read_settings
-from orchestration.tracking import Status, Tag, Tracker
+from orchestration.tracking import DirectTracker, Status, Tag
 from orchestration.trial_logging import SweepRun, open_trial_run
 
 pytestmark = pytest.mark.slow
@@ -29,16 +29,16 @@ FATES = {"0000": Fate.COMPLETE, "0001": Fate.PRUNED, "0002": Fate.STOPPED}
 
 
 @pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> DirectTracker:
     home: Path = tmp_path_factory.mktemp("home")
-    return Tracker(read_settings({"DRMN_HOME": str(home)}), "drmn-test")
+    return DirectTracker(read_settings({"DRMN_HOME": str(home)}), "drmn-test")
 
 
-def _runs(tracker: Tracker) -> SweepRuns:
+def _runs(tracker: DirectTracker) -> SweepRuns:
     return SweepRuns(tracker, KEY, CONFIG, is_finished=False)
 
 
-def test_everything_lacking_is_named_and_mended_once(tracker: Tracker) -> None:
+def test_everything_lacking_is_named_and_mended_once(tracker: DirectTracker) -> None:
     other = tracker.open_run(f"{KEY}5/0000", "another sweep's", {})
     assert _runs(tracker).differences(HISTORIES, FATES) == []  # the sweep's own was never begun
     parent_id = tracker.open_run(KEY, "sweep s", {Tag.DATASET: "sprites", Tag.KIND: "sweep"})

@@ -1,0 +1,39 @@
+"""MLflow, fed from disk: events are spooled first, one thread sends them, nothing waits for it.
+
+``spool`` (append-only file) -> ``lane`` (thread, back-off) -> ``delivery`` (batches, each thing
+once) -> ``server`` (MLflow's client). This package is the only importer of mlflow.
+"""
+
+import os
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")  # s; the lane waits and tries again,
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # so that a single call fails fast
+
+from orchestration.tracking.direct import DirectTracker
+from orchestration.tracking.names import (
+    OutageError,
+    RefusedError,
+    Status,
+    Tag,
+    TrackingError,
+)
+from orchestration.tracking.outbox import Outcome
+from orchestration.tracking.server import RunRecord, ui_command
+from orchestration.tracking.tracker import Tracker, num_spooled, send_spooled
+
+__all__ = [
+    "DirectTracker",
+    "OutageError",
+    "Outcome",
+    "RefusedError",
+    "RunRecord",
+    "Status",
+    "Tag",
+    "Tracker",
+    "TrackingError",
+    "num_spooled",
+    "send_spooled",
+    "ui_command",
+]

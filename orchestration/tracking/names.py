@@ -1,0 +1,51 @@
+"""The words of a run: its tags, how it ended, what can go wrong."""
+
+from enum import StrEnum
+
+from drmn.errors import DrmnError
+
+
+class Tag(StrEnum):
+    """Every tag drmn sets."""
+
+    DATASET = "drmn.dataset"
+    VARIANT = "drmn.variant"
+    PROTOCOL = "drmn.protocol"
+    CONFIG_HASH = "drmn.config_hash"
+    DATA_HASH = "drmn.data_hash"
+    SPLIT_HASH = "drmn.split_hash"
+    WEIGHTS_HASH = "drmn.weights_hash"
+    GIT_SHA = "drmn.git_sha"
+    SEED = "drmn.seed"
+    TRIAL_KEY = "drmn.trial_key"
+    SWEEP = "drmn.sweep"
+    KIND = "drmn.kind"
+    FAILURE = "drmn.failure"
+    STOPPED = "drmn.stopped"
+    COMMAND = "drmn.command"
+    GPU = "drmn.gpu"
+
+
+class Status(StrEnum):
+    """How a run ended, in MLflow's words; a pruned or stopped trial is KILLED."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    PRUNED = "KILLED"
+    STOPPED = "KILLED"
+
+
+class TrackingError(DrmnError):
+    """The tracking server refuses, or does not answer."""
+
+
+class RefusedError(TrackingError):
+    """The server will never take this: trying again changes nothing."""
+
+
+class OutageError(TrackingError):
+    """The server is down, busy or unreachable: trying again may help."""
+
+
+class AccessError(OutageError):
+    """The server does not let us in; once it does, trying again helps."""
