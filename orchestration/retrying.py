@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from ray import tune
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
 from drmn.errors import REMEDY_MARK, DeviceMemoryError, DrmnError
@@ -34,6 +34,8 @@ class LossTolerantTrial(Trial):  # type: ignore[misc, unused-ignore]
         """Tune's hook, before it asks whether to try again."""
         super().handle_error(exc)
         self.failure_reason = _reason(exc)
+        if isinstance(exc, RayTaskError) and not isinstance(exc.cause, DrmnError):
+            _log.error("%s failed", self, exc_info=exc)  # no mistake of the user's
         if isinstance(exc, RayActorError) and not exc.actor_init_failed:
             return
         if _is_out_of_device_memory(exc) and 0 < num_gpus(self) < 1:

@@ -6,7 +6,7 @@ import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.tune.experiment import Trial
 
-from drmn.errors import DataError, DrmnError
+from drmn.errors import DataError, DivergenceError, DrmnError
 from drmn.names import OBJECTIVE
 from orchestration.events import OVERRIDES, TRIAL, Fate, TrialEvents
 from orchestration.ledger import Ledger
@@ -36,3 +36,19 @@ def test_a_trial_whose_process_cannot_be_made_has_failed_with_its_reason(
     assert (history.fate, history.reason) == (Fate.FAILED, "drmn.errors.DataError: no file x.mat")
     with pytest.raises(DrmnError, match=r"no trial ended an epoch; reasons: .*no file x\.mat"):
         ledger.winner(OBJECTIVE)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_logged"), [(DivergenceError("loss is NaN"), False), (KeyError("o"), True)]
+)
+def test_a_traceback_is_logged_of_what_is_no_mistake_of_the_users(
+    error: Exception,
+    is_logged: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(Trial, "local_path", None)
+    trial = Trial("DrmnTrainable", config={TRIAL: "0000"}, stub=True)
+    tolerate_losses(trial)
+    trial.handle_error(RayTaskError("step", "Traceback ...", error))
+    assert [record.exc_info is not None for record in caplog.records] == [True] * is_logged
