@@ -23,7 +23,7 @@ from orchestration.cluster_shards import make_pixels_on_ray
 from orchestration.data_report import print_report, report_as_json
 from orchestration.datasets import resolve_data_root
 from orchestration.progress import progress
-from orchestration.settings import read_settings
+from orchestration.settings import place_of, read_settings
 
 DatasetName = Annotated[
     str, typer.Option("--dataset", help="sprites, cub, sun, awa2, cifar-awa2 or a folder.")
@@ -83,7 +83,7 @@ def prepare_command(
     console, settings = Console(stderr=True), read_settings()
     found = load_dataset(dataset, resolve_data_root(dataset, data_root, settings, console))
     size = image_size or preset(found.name).data.image_size
-    storage = Storage(out if "://" in out else str(Path(out).resolve()))
+    storage = Storage(place_of(out))
     on_cluster = cluster(ray_address) if ray_address else contextlib.nullcontext()
     with on_cluster, progress(console, f"preparing {found.name} at {size} px") as count:
         manifest = prepare(

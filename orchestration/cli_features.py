@@ -25,7 +25,7 @@ from orchestration.cluster_shards import make_features_on_ray
 from orchestration.datasets import resolve_data_root
 from orchestration.levels import node_cache
 from orchestration.progress import progress
-from orchestration.settings import read_settings
+from orchestration.settings import place_of, read_settings
 
 
 class Precision(StrEnum):
@@ -117,4 +117,4 @@ def _extract(
 
 
 def _storage(place: str) -> Storage:
-    return Storage(place if "://" in place else str(Path(place).resolve()))
+    return Storage(place_of(place))

@@ -17,7 +17,7 @@ from drmn.data.store.shard_cache import ShardCache
 from drmn.data.store.storage import Storage
 from drmn.errors import ConfigError
 from orchestration.progress import progress
-from orchestration.settings import read_settings
+from orchestration.settings import place_of, read_settings
 
 
 def prepare_levels(
@@ -70,7 +70,7 @@ def open_levels(dataset: Dataset, config: Config, features: str | None) -> Level
 def open_store(place: str) -> FeatureStore:
     """The store in a folder, or at a URI through this node's cache."""
     if "://" in place:
-        return RemoteFeatureStore.connect(Storage(place), node_cache())
+        return RemoteFeatureStore.connect(Storage(place_of(place)), node_cache())
     return FeatureStore.open(Path(place))
 
 

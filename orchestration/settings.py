@@ -95,7 +95,7 @@ def read_settings(environ: MutableMapping[str, str] = os.environ) -> Settings:
         tracking_uri=tracking_uri,
         tracking_wait_s=_seconds(TRACKING_WAIT, environ.get(TRACKING_WAIT, "60")),
         artifact_root=environ.get(ARTIFACT_ROOT, f"file://{home}/artifacts" if embedded else None),
-        sweep_storage=_place(environ.get(SWEEP_STORAGE, str(home / "ray")), environ),
+        sweep_storage=place_of(environ.get(SWEEP_STORAGE, str(home / "ray")), environ),
         study_storage=environ.get(STUDY_STORAGE),
         ray_address=environ.get(RAY_ADDRESS),
         result_store=environ.get(RESULT_STORE),
@@ -114,7 +114,7 @@ def _move_login(environ: MutableMapping[str, str]) -> None:
     environ[TRACKING_PASSWORD] = unquote(parts.password or "")
 
 
-def _place(place: str, environ: Mapping[str, str]) -> str:
+def place_of(place: str, environ: Mapping[str, str] = os.environ) -> str:
     """A folder as an absolute path, as Tune wants it; a URI with what pyarrow does not look up."""
     if "://" not in place:
         return str(Path(place).resolve())
