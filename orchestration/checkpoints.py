@@ -74,8 +74,9 @@ def tune_storage(storage: str, attempts: int = ATTEMPTS) -> dict[str, Any]:
 def store_missing(folder: Path, checkpoint: tune.Checkpoint) -> None:
     """Store those of ``folder``'s files that are not in ``checkpoint`` with their size.
 
-    Tune copies with ``pyarrow.fs.copy_files``, which loses the error of an upload that fails when
-    its file is closed (pyarrow 25): Tune then takes an empty checkpoint for a stored one.
+    Tune copies with ``pyarrow.fs.copy_files``, which loses the error of an upload that fails in
+    the background or as its file is closed (pyarrow 25): Tune then takes an empty checkpoint for a
+    stored one.
 
     Raises:
         OSError: the store refuses, or cannot be reached.

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import ray
+from ray.tune.execution import class_cache
 
 from drmn.errors import ConfigError
 from orchestration.planning.packing import Node
@@ -28,6 +29,7 @@ def cluster(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # told by retrying and progress
+    _keep_credentials_here()
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
     try:
         ray.init(
@@ -48,6 +50,15 @@ def cluster(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _keep_credentials_here() -> None:
+    """Tune would copy AWS credentials into each trial's runtime_env, which Ray logs as it is.
+
+    A local Ray's processes inherit the environment; each node of another has its own.
+    """
+    names = class_cache.ENV_VARS_TO_PROPAGATE
+    names -= {name for name in names if name.startswith("AWS_")}
 
 
 def check_feasible(resources: Resources) -> None:
