@@ -37,9 +37,9 @@ def learning_curves(cells: list[Cell]) -> Picture:
     legend_below(drawn, 3)
     return Picture(
         figure=drawn,
-        caption="Training loss: mean over seeds, bands from the lowest to the highest seed. Rows "
-        "with other loss terms differ in level. Evaluation images were not read before the last "
-        "epoch, so there is no accuracy by epoch.",
+        caption="Training loss: mean over seeds; from the lowest to the highest seed: bands, or by "
+        "pointing. Rows with other loss terms differ in level. Evaluation images were not read "
+        "before the last epoch, so there is no accuracy by epoch.",
         alt=f"Training loss from the first to the last epoch: {'; '.join(said)}.",
         chart=line_chart(traces, "epoch", "training loss (Eq. 11)"),
     )

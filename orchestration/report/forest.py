@@ -2,7 +2,7 @@
 
 from orchestration.report.drawing import OKABE_ITO, Picture, figure, legend_below
 from orchestration.report.results import Compared
-from orchestration.report.tables import METRICS
+from orchestration.report.tables import METRICS, points
 
 
 def differences(compared: list[Compared], metric: str) -> Picture:
@@ -22,7 +22,7 @@ def differences(compared: list[Compared], metric: str) -> Picture:
     axes.set_ylim(0.4, len(compared) + 0.6)
     axes.set_xlabel(f"difference in {METRICS[metric]}, points")
     legend_below(drawn, 2)
-    said = "; ".join(f"{c.comparison.part} {100 * c.test.difference.mean:+.1f}" for c in compared)
+    said = "; ".join(f"{c.comparison.part} {points(c.test.difference.mean)}" for c in compared)
     return Picture(
         figure=drawn,
         caption=f"What each part changes in {METRICS[metric]}, paired by seed.",

@@ -18,8 +18,10 @@ _START = """
 for (const figure of document.querySelectorAll("figure.hover")) {
   const chart = JSON.parse(figure.querySelector("script").textContent);
   figure.classList.add("drawn");
-  Plotly.newPlot(figure.querySelector(".chart"), chart.data, chart.layout,
-                 {displaylogo: false, responsive: true})
+  const place = figure.querySelector(".chart");
+  Plotly.newPlot(place, chart.data, chart.layout, {displaylogo: false, responsive: true})
+    .then(() => new ResizeObserver(() => place.offsetWidth && Plotly.Plots.resize(place))
+      .observe(place))
     .catch(() => figure.classList.remove("drawn"));
 }
 """

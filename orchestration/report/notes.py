@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from drmn.config import Config
 from drmn.names import GZSL_HARMONIC
 from orchestration.report.results import Results
+from orchestration.report.tables import points
 from orchestration.summary import NOTES
 
 LEAKING = "best-on-test"
@@ -55,10 +56,16 @@ def _protocol(protocol: str, tune_each: int) -> str:
 
 def _verdicts(results: Results, dataset: str) -> Iterator[str]:
     compared = results.comparisons(dataset, GZSL_HARMONIC)
-    words = {"helps": "helps", "harms": "harms", "not shown": "no difference is shown for"}
+    words = {
+        "helps": "helps",
+        "harms": "harms",
+        "not shown": "no difference is shown for",
+        "identical": "every seed gives the same value with and without",
+    }
     for verdict, word in words.items():
         parts = [
-            f"{each.comparison.part} ({100 * each.test.difference.mean:+.1f})"
+            each.comparison.part
+            + ("" if each.identical else f" ({points(each.test.difference.mean)})")
             for each in compared
             if each.verdict == verdict
         ]

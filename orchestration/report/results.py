@@ -83,11 +83,19 @@ class Compared:
     p_holm: float
 
     @property
+    def identical(self) -> bool:
+        """Whether every one of several seeds gives both rows the very same value."""
+        interval = self.test.difference
+        return interval.low == interval.high == 0
+
+    @property
     def verdict(self) -> str:
         """What the t interval of the difference says."""
         interval = self.test.difference
         if self.test.num_seeds < 2:
             return "one seed"
+        if self.identical:
+            return "identical"
         if interval.low > 0:
             return "helps"
         return "harms" if interval.high < 0 else "not shown"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC, GZSL_SEEN, GZSL_UNSEEN
 from orchestration.report.paper_tables import PAPER_ROWS
 from orchestration.report.results import Cell, Compared, Results
-from orchestration.study.statistics import Interval, PairedTest
+from orchestration.study.statistics import Interval
 
 METRICS = {CZSL_TOP1: "Acc", GZSL_UNSEEN: "U", GZSL_SEEN: "S", GZSL_HARMONIC: "H"}
 
@@ -78,43 +78,44 @@ def plus_minus(interval: Interval) -> str:
 
 def _difference_row(each: Compared) -> list[str]:
     pair, test = each.comparison, each.test
-    tested = test.num_seeds > 1
+    limits = "identical" if each.identical else _limits(test.difference)
+    tested = test.num_seeds > 1 and not each.identical
     return [
         pair.part,
         f"{pair.without} → {pair.with_it}",
-        _points(test.difference.mean),
-        _limits(test.difference),
+        points(test.difference.mean),
+        limits,
         _limits(each.bootstrap),
-        _p(test.p_value, tested),
-        _p(each.p_holm, tested),
-        _p(test.p_wilcoxon, tested),
-        _number(test.effect_size),
-        _number(test.hedges_g),
-        _seeds_needed(test),
+        *(_tests(each) if tested else ["–"] * 6),
         each.verdict,
     ]
 
 
-def _p(value: float, tested: bool) -> str:
-    return f"{value:.3f}" if tested else "–"
-
-
-def _seeds_needed(test: PairedTest) -> str:
-    if test.num_seeds < 2:
-        return "–"
-    return "> 1000" if test.seeds_needed is None else str(test.seeds_needed)
+def _tests(each: Compared) -> list[str]:
+    test = each.test
+    return [
+        f"{test.p_value:.3f}",
+        f"{each.p_holm:.3f}",
+        f"{test.p_wilcoxon:.3f}",
+        _number(test.effect_size),
+        _number(test.hedges_g),
+        "> 1000" if test.seeds_needed is None else str(test.seeds_needed),
+    ]
 
 
 def _limits(interval: Interval) -> str:
     if math.isnan(interval.low):
         return "one seed"
-    return f"{_points(interval.low)} to {_points(interval.high)}"
+    return f"{points(interval.low)} to {points(interval.high)}"
 
 
-def _points(fraction: float) -> str:
-    """Signed, in per cent; what rounds to zero has no sign."""
-    text = f"{100 * fraction:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text
+def points(fraction: float) -> str:
+    """Signed, in per cent; more decimals below 0.1, so that a limit's side of zero shows."""
+    value = 100 * fraction
+    for num_decimals in (1, 2, 3):
+        if abs(value) >= 10**-num_decimals - 1e-12:
+            return f"{value:+.{num_decimals}f}"
+    return f"{value:+.4f}" if abs(value) >= 5e-5 else "0.0"
 
 
 def _number(value: float) -> str:

@@ -40,7 +40,7 @@ def test_a_table_compiles_and_fits_the_line(tmp_path: Path) -> None:
     (tmp_path / "table.tex").write_text(DOCUMENT % to_latex(TABLE))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

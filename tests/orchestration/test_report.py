@@ -15,6 +15,7 @@ from orchestration.report.results import Results, load_results
 from orchestration.report.tables import (
     difference_table,
     plus_minus,
+    points,
     score_table,
     to_csv,
     to_markdown,
@@ -105,6 +106,27 @@ def test_one_seed_has_no_p_value(tmp_path: Path) -> None:
     for row in difference_table(load_results(folder), "cub", GZSL_HARMONIC).rows:
         assert row[5:11] == ["–"] * 6
         assert (row[3], row[11]) == ("one seed", "one seed")
+
+
+def test_rows_that_agree_in_every_seed_are_identical_not_untold(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    record = fake_record(known_study("table2"), [0, 1, 2])
+    results = load_results(fake_study(tmp_path / "s", record, tmp_path / "files"))
+    rows = {row[0]: row for row in difference_table(results, "cub", CZSL_TOP1).rows}
+    assert rows["ensemble"][2:4] == ["0.0", "identical"]
+    assert rows["ensemble"][5:] == ["–"] * 6 + ["identical"]
+    assert "identical" not in rows["DAB"]
+
+
+@pytest.mark.parametrize(
+    ("per_cent", "shown"),
+    [
+        (4.06, "+4.1"), (-0.1, "-0.1"), (-0.094, "-0.09"), (0.05, "+0.05"), (-0.004, "-0.004"),
+        (-0.0002, "-0.0002"), (0.0, "0.0"), (-1e-14, "0.0"),
+    ],
+)  # fmt: skip
+def test_a_small_difference_keeps_its_side_of_zero(per_cent: float, shown: str) -> None:
+    assert points(per_cent / 100) == shown
 
 
 def test_what_leaked_stands_last_in_a_box(tmp_path: Path) -> None:
