@@ -39,6 +39,10 @@ _STEPS_3 = (
     _pair("ACA, given MFF", MFF, DAB),
     _pair("MFF, given ACA", ACA, DAB),
 )
+_BOTH_BRANCHES: dict[str, Scalar] = {
+    "model.global_branch.enabled": True,
+    "inference.ensemble": True,
+}
 
 
 def paper() -> Study:
@@ -58,8 +62,9 @@ def table_3() -> Study:
 
 
 def _sweep_of(name: str, path: str, values: tuple[Scalar, ...]) -> Study:
+    """Rows of the recipe as given, with both branches, so that any part of it may be left out."""
     rows = tuple(
-        Variant(name=f"{name}={value}", overrides={**ENSEMBLE.overrides, path: value})
+        Variant(name=f"{name}={value}", overrides={**_BOTH_BRANCHES, path: value})
         for value in values
     )
     return Study(name=name, rows=rows, part="validation", swept=path)

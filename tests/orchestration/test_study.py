@@ -61,6 +61,15 @@ def test_beta_needs_one_training_and_lambda_gc_one_per_value() -> None:
     assert _trainings(study) == len(study.rows)
 
 
+@pytest.mark.parametrize("name", ["lambda_gc", "lambda_sc", "gamma", "beta"])
+def test_a_sensitivity_study_keeps_the_parts_that_the_recipe_leaves_out(name: str) -> None:
+    base = Config().with_overrides({"model.sit.enabled": False, "model.fusion.enabled": False})
+    for row in known_study(name).rows:
+        model = row.apply(base).model
+        assert (model.sit.enabled, model.fusion.enabled) == (False, False)
+        assert model.global_branch.enabled
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_fits_the_configuration(name: str) -> None:
     study = known_study(name)
