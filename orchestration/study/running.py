@@ -87,8 +87,8 @@ class _Work:
         return record
 
     def run(self, record: StudyRecord) -> None:
-        """Train what is missing, log what is not logged."""
-        runs = record.runs(self._request.rows)
+        """Train what is missing on the data sets that were asked for, log what is not logged."""
+        runs = [r for r in record.runs(self._request.rows) if r.dataset in self._datasets]
         for run in runs:
             key = run.training_key(record.splits[run.dataset])
             self._wanting.setdefault(key, []).append(run)
@@ -107,8 +107,8 @@ class _Work:
         self._run_logged(record, missing)
 
     def _run_logged(self, record: StudyRecord, missing: list[Training]) -> None:
-        tags = {name: self._tags(name) for name in record.bases}
-        mlflow_runs = {name: self._open_runs(record, name, tags[name]) for name in record.bases}
+        tags = {name: self._tags(name) for name in self._datasets}
+        mlflow_runs = {name: self._open_runs(record, name, tags[name]) for name in self._datasets}
         status = Status.FAILED
         try:
             self._log_done(mlflow_runs)
