@@ -8,14 +8,17 @@ from jaxtyping import Float
 
 from drmn.accuracy import gzsl_accuracies
 from drmn.calibration import seen_unseen_curve
+from drmn.config import Config
 from drmn.names import CZSL_TOP1, GZSL_AUSUC, GZSL_HARMONIC, GZSL_SEEN, GZSL_UNSEEN, LOSS_TOTAL
 from orchestration.report.drawing import Picture, figure, legend_below, style
 from orchestration.report.hovering import line_chart, shade
 from orchestration.report.results import Cell, Results, Seed
 from orchestration.report.tables import METRICS
-from orchestration.study.statistics import t_interval
+from orchestration.study.statistics import Interval, t_interval
+from search_spaces.paper import BETA
 
 _NUM_BETAS = 41
+_LEAST_FOR_T = 3
 _MOST_POINTS = 300
 """Of a trade-off curve that a page carries for hovering."""
 
@@ -114,7 +117,7 @@ def _trade_off_traces(
     return [line, place]
 
 
-def beta_curves(cells: list[Cell]) -> Picture | None:
+def beta_curves(results: Results, cells: list[Cell], dataset: str) -> Picture | None:
     """Fig. 7: accuracy against beta, from saved logits alone."""
     with_global = [cell for cell in cells if cell.first.logits.g is not None]
     if not with_global:
@@ -130,13 +133,17 @@ def beta_curves(cells: list[Cell]) -> Picture | None:
         axes.plot(betas, values.mean(axis=0), label=name, markevery=5, ms=4, **shown)
         axes.fill_between(betas, values.min(axis=0), values.max(axis=0), alpha=0.2,
                           color=shown["color"], lw=0)  # fmt: skip
-    axes.axvline(cell.first.run.config.inference.beta, color="black", lw=0.8, ls="--")
+    configured, row = cell.first.run.config.inference.beta, f"row {cell.row}"
+    if results.record.study.swept == BETA:  # the rows differ in nothing else
+        base = Config.from_flat(results.record.bases[dataset])
+        configured, row = base.inference.beta, "all rows"
+    axes.axvline(configured, color="black", lw=0.8, ls="--")
     axes.set_xlabel("β (dashed: the configured one)")
     axes.set_ylabel("per cent")
     legend_below(drawn, 3)
     return Picture(
         figure=drawn,
-        caption=f"Fig. 7: accuracy against β, row {cell.row}; bands: all seeds. No value was "
+        caption=f"Fig. 7: accuracy against β, {row}; bands: all seeds. No value was "
         "chosen from this figure.",
         alt="U, S and H as functions of beta, between the global branch alone and the attribute "
         "branch alone.",
@@ -151,19 +158,28 @@ def swept_curve(results: Results, cells: list[Cell], dataset: str) -> Picture | 
     values = [float(str(cell.first.run.config.flat()[path])) for cell in cells]
     drawn, axes = figure()
     for index, metric in enumerate((CZSL_TOP1, GZSL_HARMONIC)):
-        found = [t_interval(100 * cell.values(metric)) for cell in cells]
+        found = [_spread(100 * cell.values(metric)) for cell in cells]
         means = np.array([each.mean for each in found])
-        half = np.nan_to_num(np.array([each.high - each.mean for each in found]))
+        bars = np.array([[e.mean - e.low, e.high - e.mean] for e in found]).T
         shown = style(index)
-        axes.errorbar(values, means, yerr=half, label=METRICS[metric], capsize=3, **shown)
+        axes.errorbar(values, means, yerr=bars, label=METRICS[metric], capsize=3, **shown)
     axes.set_xlabel(path)
     axes.set_ylabel("per cent")
     legend_below(drawn, 2)
     return Picture(
         figure=drawn,
-        caption=f"Accuracy against {path} on {dataset}; bars: 95 % t intervals over seeds.",
-        alt=f"CZSL accuracy and H for {len(values)} values of {path}.",
+        caption=f"Accuracy against {path} on {dataset}; bars: 95 % t intervals over seeds, or, "
+        f"with fewer than {_LEAST_FOR_T}, from the lowest to the highest.",
+        alt=f"CZSL accuracy and H for {len(values)} values of {path}, "
+        f"from {min(values):g} to {max(values):g}.",
     )
+
+
+def _spread(values: Float[np.ndarray, " n"]) -> Interval:
+    """Of two seeds a t interval says nothing: it may be as wide as the axis, or a point."""
+    if len(values) >= _LEAST_FOR_T:
+        return t_interval(values)
+    return Interval(mean=float(values.mean()), low=float(values.min()), high=float(values.max()))
 
 
 def _at(seed: Seed, beta: float, part: str) -> float:

@@ -107,7 +107,7 @@ def _differences(results: Results, name: str) -> str:
 
 def _curves(results: Results, name: str) -> Iterator[Picture]:
     cells = results.rows(name)
-    swept, beta = swept_curve(results, cells, name), beta_curves(cells)
+    swept, beta = swept_curve(results, cells, name), beta_curves(results, cells, name)
     if swept is not None:
         yield swept
     yield trade_off(cells)

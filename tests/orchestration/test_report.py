@@ -10,6 +10,7 @@ from study_files import fake_record, fake_study
 from drmn.errors import ConfigError
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC
 from orchestration.report.cost import cost_table
+from orchestration.report.curves import beta_curves, swept_curve
 from orchestration.report.importance import importances
 from orchestration.report.results import Results, load_results
 from orchestration.report.tables import (
@@ -78,6 +79,20 @@ def test_formats(results: Results) -> None:
     assert to_markdown(table).count("\n| ") == len(table.rows) + 2
     assert len(to_csv(table).splitlines()) == len(table.rows) + 1
     assert plus_minus(Interval(mean=0.431, low=0.421, high=0.441)) == "43.1 ± 1.0"
+
+
+def test_two_seeds_are_shown_by_their_range_and_the_recipes_beta_is_marked(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    record = fake_record(known_study("beta"), [0, 1], **{"inference.beta": 0.4})
+    results = load_results(fake_study(tmp_path / "b", record, tmp_path / "files"))
+    cells = results.rows("cub")
+    swept, fig_7 = swept_curve(results, cells, "cub"), beta_curves(results, cells, "cub")
+    assert swept is not None and fig_7 is not None
+    values = 100 * cells[0].values(CZSL_TOP1)
+    (bars,) = swept.figure.axes[0].containers[0].lines[2]
+    assert bars.get_segments()[0][:, 1] == pytest.approx(sorted(values))
+    assert list(fig_7.figure.axes[0].lines[-1].get_xdata()) == [0.4, 0.4]
+    assert "all rows" in fig_7.caption
 
 
 @pytest.mark.slow
