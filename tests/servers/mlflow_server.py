@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 START_S = 90.0
+_PLAIN = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def free_port() -> int:
@@ -40,7 +41,7 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 command,
                 cwd=self._folder,
-                env={**inherited, "MLFLOW_DISABLE_TELEMETRY": "true"},
+                env={**inherited, **_PLAIN},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
