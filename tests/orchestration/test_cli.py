@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pooled_features import write_pooled
 
 pytestmark = pytest.mark.slow
 
@@ -154,3 +155,19 @@ def test_a_plan_runs_nothing_and_the_sweep_is_compared_with_it(tmp_path: Path) -
     (store,) = (home / "cache" / "features").glob("*/manifest.json")
     written = sum(path.stat().st_size for path in store.parent.glob("*.arrow"))
     assert plan["places"]["store_bytes"] == pytest.approx(written, rel=0.01)
+
+
+def test_a_diverging_trial_has_failed_with_its_reason(tmp_path: Path) -> None:
+    """Nothing to test on is left: it is no bad score."""
+    write_pooled(tmp_path / "GIVEN")
+    arguments = ["--dataset", "given", "--data-root", ".", "--features", "given"]
+    arguments += ["--variant", "baseline", "--trials", "1", "--epochs", "2", "--name", "nan"]
+    arguments += ["--set", "training.steps_per_epoch=2", "--set", "training.classes_per_batch=2"]
+    arguments += ["--grace-period", "1", "--set", "optimiser.lr=1e30"]
+    done = _run(tmp_path, "drmn-sweep", *arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "trial 0000  failed after epoch 0: the losses of epoch 1, step 2 are" in done.stdout
+    assert "no trial ended an epoch; reasons: the losses of epoch 1" in done.stderr
+    assert "'optimiser.lr': 1e+30" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / ".drmn/sweeps/nan/final").exists()

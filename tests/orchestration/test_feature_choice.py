@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import scipy.io
 from PIL import Image
+from pooled_features import write_pooled
 
 from drmn.errors import ConfigError
 from orchestration.feature_choice import FeatureChoice
@@ -51,30 +50,9 @@ def test_contradictions_and_credentials_are_refused() -> None:
     assert "secret" not in str(caught.value)
 
 
-def _write_given(root: Path, num_classes: int = 8, per_class: int = 6) -> None:
-    """A data set of two unseen classes without pictures, with the 2048 pooled features."""
-    random = np.random.default_rng(0)
-    labels = np.repeat(np.arange(num_classes), per_class)
-    names = np.array([f"images/{k}/{n}.jpg" for n, k in enumerate(labels)], dtype=object)
-    classes = np.array([f"class_{k}" for k in range(num_classes)], dtype=object)
-    is_seen, is_held_out = labels < num_classes - 2, np.arange(len(labels)) % per_class == 0
-    root.mkdir()
-    splits = {
-        "att": random.random((5, num_classes)),
-        "allclasses_names": classes[:, None],
-        "trainval_loc": np.flatnonzero(is_seen & ~is_held_out)[:, None] + 1,
-        "test_seen_loc": np.flatnonzero(is_seen & is_held_out)[:, None] + 1,
-        "test_unseen_loc": np.flatnonzero(~is_seen)[:, None] + 1,
-    }
-    signal = random.random((num_classes, 2048))[labels] + random.random((len(labels), 2048))
-    scipy.io.savemat(root / "att_splits.mat", splits)
-    rows = {"image_files": names[:, None], "labels": labels[:, None] + 1.0, "features": signal.T}
-    scipy.io.savemat(root / "res101.mat", rows)
-
-
 @pytest.mark.slow
 def test_given_features_serve_the_variants_that_need_no_regions(tmp_path: Path) -> None:
-    _write_given(tmp_path / "GIVEN")
+    write_pooled(tmp_path / "GIVEN")
     train = ["--dataset", "given", "--features", "given"]
     done = _run(tmp_path, *TRAIN, *train, "--out", "run")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -86,7 +64,7 @@ def test_given_features_serve_the_variants_that_need_no_regions(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_training_reads_a_published_store_without_pictures(s3_uri: str, tmp_path: Path) -> None:
-    _write_given(tmp_path / "MINE")
+    write_pooled(tmp_path / "MINE")
     for number in range(48):
         path = tmp_path / "MINE" / "images" / str(number // 6) / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
