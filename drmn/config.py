@@ -7,12 +7,13 @@ comments give the equation. Nothing here imports torch: search spaces are writte
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from drmn.config_rules import check_at_least, check_between, check_positive
 from drmn.config_tree import Scalar, leaves, nested, parse_value, replace_tree
 from drmn.errors import ConfigError
+from drmn.loss_schedule import parse_schedule, weights_at
 from drmn.model_config import ModelConfig
 
 Backbone = Literal["resnet101", "resnet50", "resnet18", "densenet169"]
@@ -65,10 +66,21 @@ class LossConfig:
     preset: LossPreset = "paper"
     lambda_sc: float = 0.1
     lambda_gc: float = 0.6
+    schedule: str = ""  # other weights from later epochs on: drmn.loss_schedule
 
     def __post_init__(self) -> None:
         check_at_least(self, "lambda_sc", 0.0)
         check_at_least(self, "lambda_gc", 0.0)
+        parse_schedule(self.schedule)
+
+    def at(self, epoch: int) -> "LossConfig":
+        """With the weights of ``epoch``, from 1, in place of the first ones."""
+        now = weights_at(self.schedule, epoch)
+        return replace(
+            self,
+            lambda_sc=now.get("lambda_sc", self.lambda_sc),
+            lambda_gc=now.get("lambda_gc", self.lambda_gc),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ Adam's moments, the loss scale and two counters; it then gives the bits of an un
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from jaxtyping import Int64
 
 from drmn import names
 from drmn.checkpoint import (
-    check_same,
     checkpoint_path,
     discard_old,
     load_checkpoint,
@@ -41,11 +40,10 @@ from drmn.losses import total_loss
 from drmn.optimisation import Optimisation
 from drmn.pipeline import Inputs, Pipeline
 from drmn.prefetch import Prefetch
+from drmn.resuming import MAY_DIFFER, check_resumable
 from drmn.seeding import derive_seed, seeded
 
 CPU = torch.device("cpu")
-MAY_DIFFER = ("training.epochs", "inference")
-"""Settings that a run may be resumed with another value of: no weight depends on them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,8 +158,7 @@ class Trainer:
             CheckpointError: it is of another configuration (settings in ``may_differ``, or below
                 these dotted paths, aside), split or backbone.
         """
-        check_same(origin, json.loads(state["config"]), self.config.flat(), may_differ)
-        check_same(origin, {"split": state["split"]}, {"split": self.split.hash}, ())
+        check_resumable(state, self.config, self.split.hash, origin=origin, may_differ=may_differ)
         self.network.load_state(state["weights"])
         self._optimisation.load_state(state["optimisation"])
         self.epoch, self._busy_s = state["epoch"], state["busy_s"]
@@ -191,6 +188,7 @@ class Trainer:
     def _train_steps(self, epoch: int) -> tuple[dict[str, float], float]:
         """Mean losses, and seconds waited for data."""
         self.network.train()
+        config = replace(self.config, loss=self.config.loss.at(epoch))
         tally = LossTally(self.config, epoch)
         steps = enumerate(self._sampler.batches(epoch - 1))
         reading = Prefetch(steps, lambda key: self._read(key[1], epoch, key[0]))
@@ -199,7 +197,7 @@ class Trainer:
                 scores = self._scores(inputs)
             labels = self._labels[torch.from_numpy(batch).to(self.device)]
             whole = gather_scores(scores, self.world)
-            losses = total_loss(whole, labels, self._seen, self.config)
+            losses = total_loss(whole, labels, self._seen, config)
             tally.add(losses)
             self._optimisation.apply(losses.total, epoch)
         return tally.means(), reading.waited_s

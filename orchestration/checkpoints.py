@@ -9,6 +9,7 @@ from typing import Any
 from pyarrow import fs
 from ray import tune
 
+from drmn.checkpoint import checkpoint_path
 from drmn.errors import CheckpointError
 from drmn.places import ATTEMPTS, below, open_place, shown, store_errors
 from drmn.training import Trainer
@@ -40,6 +41,19 @@ def list_checkpoints(storage: str, sweep: str, attempts: int, trial: str) -> lis
         names = [e.base_name for e in entries if e.base_name.startswith("checkpoint_")]
         found += [below(storage, f"{folder}/{name}") for name in sorted(names, reverse=True)]
     return found
+
+
+def checkpoints_after(storage: str, sweep: str, attempts: int, trial: str, epoch: int) -> list[str]:
+    """Those of :func:`list_checkpoints` that hold the state after ``epoch``."""
+    found = list_checkpoints(storage, sweep, attempts, trial)
+    return [uri for uri in found if _holds(uri, epoch)]
+
+
+def _holds(uri: str, epoch: int) -> bool:
+    filesystem, path = open_place(uri)
+    with store_errors(f"{shown(uri)} cannot be read"):
+        info = filesystem.get_file_info(str(checkpoint_path(Path(path), epoch)))
+    return bool(info.type == fs.FileType.File)
 
 
 def restore_newest(trainer: Trainer, checkpoints: Sequence[str]) -> None:

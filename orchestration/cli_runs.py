@@ -1,5 +1,6 @@
 """``drmn runs``: sweeps of this machine, how to stop one and how to go on with it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,7 @@ from orchestration.stopping.driver import driver_of, stop_driver
 from orchestration.stopping.state import describe_state, is_done, num_ended
 from orchestration.summary import print_summary
 from orchestration.sweep import experiment_name, run_sweep
+from search_spaces.paper import LAMBDA_GC, LAMBDA_SC
 
 runs_app = typer.Typer(
     name="runs",
@@ -76,8 +78,25 @@ def show(name: SweepName) -> None:
         table.add_row(trial, str(history.last_epoch), fate, best, settings)
     console = Console(soft_wrap=True)
     console.print(table)
+    if any(history.changes for history in ledger.histories().values()):
+        console.print(_changes(ledger.histories()))
     if request.has_front and any(history.epochs for history in ledger.histories().values()):
         console.print(front_table(ledger.front(*request.objectives), request.objectives))
+
+
+def _changes(histories: Mapping[str, TrialHistory]) -> Table:
+    """Who went on from whom, and every trial's loss weights by epoch since its ancestor began."""
+    table = Table("trial", "after epoch", "went on from", "loss weights", box=box.SIMPLE_HEAD)
+    for trial, history in sorted(histories.items()):
+        for epoch, change in sorted(history.changes.items()):
+            first = "  ".join(
+                f"{path.rpartition('.')[2]}={change.overrides[path]}"
+                for path in (LAMBDA_SC, LAMBDA_GC)
+                if path in change.overrides
+            )
+            weights = f"{first}  then {change.overrides['loss.schedule']}"
+            table.add_row(trial, str(epoch), change.donor, weights)
+    return table
 
 
 def _best(objective: str, history: TrialHistory) -> str:

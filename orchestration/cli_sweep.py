@@ -20,7 +20,7 @@ from orchestration.planning.showing import print_plan
 from orchestration.recipe import recipe
 from orchestration.request import BetaMode, Pruner, PruningRule, Resources, SweepRequest
 from orchestration.retention import Retention
-from orchestration.sampling import SamplerName, SamplerRule
+from orchestration.sampling import SamplerRule
 from orchestration.search_options import (
     PANEL,
     Beta,
@@ -32,6 +32,7 @@ from orchestration.search_options import (
     Trials,
     WarmStart,
     pruner_for,
+    sampler_for,
     searched,
 )
 from orchestration.settings import Settings, read_settings
@@ -67,7 +68,7 @@ def sweep(
     image_size: Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_DATA)] = None,
     features: Annotated[str | None, typer.Option(help=FEATURES_HELP, rich_help_panel=_DATA)] = None,
     trials: Trials = None,
-    sampler: Sampler = SamplerName.TPE,
+    sampler: Sampler = None,
     grid_points: GridPoints = 3,
     enqueue: Enqueue = None,
     paper_first: PaperFirst = True,
@@ -92,12 +93,16 @@ def sweep(
     pruner: Annotated[
         Pruner | None,
         typer.Option(
-            help="What stops bad trials early; default: asha, none with two objectives.",
+            help="What becomes of bad trials; default: asha, none with two objectives.",
             rich_help_panel=PANEL,
         ),
     ] = None,
     grace_period: Annotated[
-        int, typer.Option(help="Epochs before a trial may be pruned.", rich_help_panel=PANEL)
+        int,
+        typer.Option(
+            help="Epochs before a trial may be pruned; with pbt: between comparisons.",
+            rich_help_panel=PANEL,
+        ),
     ] = 2,
     reduction_factor: Annotated[
         int,
@@ -181,7 +186,7 @@ def sweep(
     search = searched(
         config,
         trials=trials,
-        sampler=SamplerRule(name=sampler, grid_points=grid_points),
+        sampler=SamplerRule(name=sampler_for(sampler, pruner), grid_points=grid_points),
         enqueue=enqueue,
         paper_first=paper_first,
         warm_start=warm_start,

@@ -1,6 +1,7 @@
 """What happens to trials, told to observers in the sweep's own words instead of Tune's."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -15,7 +16,23 @@ from orchestration.stopping.brake import Brake
 TRIAL = "trial"
 OVERRIDES = "overrides"
 CHECKPOINTS = "checkpoints"
-"""The keys of a trial's Tune configuration; checkpoints to take up, newest first."""
+CHANGED = "changed"
+"""The keys of a trial's Tune configuration; checkpoints to take up, newest first.
+
+``changed``, where it is there, outweighs ``overrides``, which stay what the trial began with.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """After ``epoch`` a trial took over the state that ``donor`` had after the same epoch.
+
+    ``overrides`` are its settings from then on; their ``loss.schedule`` has the whole past.
+    """
+
+    epoch: int
+    donor: str
+    overrides: dict[str, Scalar]
 
 
 class Fate(Enum):
@@ -40,6 +57,9 @@ class TrialObserver(Protocol):
 
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
         """One epoch's metrics."""
+
+    def changed(self, trial: str, change: Change) -> None:
+        """Between two epochs the trial moved to another's state and to other settings."""
 
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
         """The trial is over; ``reason`` is empty unless it failed or was stopped."""

@@ -3,13 +3,13 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from drmn.config_tree import Scalar
 from drmn.errors import DataError, DrmnError
-from orchestration.events import Fate
+from orchestration.events import Change, Fate
 from orchestration.objective import gain, gains
 
 LEDGER_FILE = "ledger.jsonl"
@@ -28,10 +28,12 @@ class Winner:
 
 @dataclass(kw_only=True)
 class TrialHistory:
-    """One trial, as the ledger knows it."""
+    """One trial, as the ledger knows it; ``overrides`` are those it began with."""
 
     overrides: dict[str, Scalar]
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+    changes: dict[int, Change] = field(default_factory=dict)
+    """By the epoch they follow."""
     fate: Fate | None = None
     reason: str = ""
 
@@ -39,6 +41,11 @@ class TrialHistory:
     def last_epoch(self) -> int:
         """0 before the first epoch has ended."""
         return max(self.epochs, default=0)
+
+    def overrides_at(self, epoch: int) -> dict[str, Scalar]:
+        """What ``epoch``, from 1, was trained with."""
+        before = [after for after in self.changes if after < epoch]
+        return self.changes[max(before)].overrides if before else self.overrides
 
     @property
     def is_over(self) -> bool:
@@ -78,6 +85,10 @@ class Ledger:
         numbers = {key: value for key, value in metrics.items() if "/" in key}
         self._append({"trial": trial, "epoch": epoch, "metrics": numbers})
 
+    def changed(self, trial: str, change: Change) -> None:
+        """See TrialObserver."""
+        self._append({"trial": trial, "change": {**asdict(change), "donor_epoch": change.epoch}})
+
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
         """See TrialObserver."""
         self._append({"trial": trial, "fate": fate.value, "last_epoch": epoch, "reason": reason})
@@ -103,7 +114,7 @@ class Ledger:
         """Every epoch of every trial, best first: by the first objective, then by the second."""
         histories = self.histories()
         epochs = [
-            Winner(trial=trial, epoch=epoch, overrides=history.overrides, metrics=metrics)
+            Winner(trial=trial, epoch=epoch, overrides=history.overrides_at(epoch), metrics=metrics)
             for trial, history in sorted(histories.items())
             for epoch, metrics in sorted(history.epochs.items())
         ]
@@ -123,6 +134,9 @@ class Ledger:
             if "overrides" in entry:
                 new = TrialHistory(overrides=entry["overrides"])
                 histories.setdefault(entry["trial"], new).go_on()
+            elif "change" in entry:
+                raw = {key: entry["change"][key] for key in ("epoch", "donor", "overrides")}
+                histories[entry["trial"]].changes[raw["epoch"]] = Change(**raw)
             elif "epoch" in entry:
                 histories[entry["trial"]].epochs.setdefault(entry["epoch"], entry["metrics"])
             elif "fate" in entry:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from drmn.config_tree import Scalar
-from orchestration.events import Fate
+from orchestration.events import Change, Fate
 from orchestration.objective import gain, shown
 
 
@@ -39,6 +39,14 @@ class TrialLines:
         self._console.print(
             f"trial {trial}  epoch {epoch:>2}/{self._num_epochs:<2}  {self._metric} "
             f"{shown(self._metric, value):>7}   best so far {shown(self._metric, self._best):>7}",
+            highlight=False,
+        )
+
+    def changed(self, trial: str, change: Change) -> None:
+        """See TrialObserver."""
+        self._console.print(
+            f"trial {trial}  goes on from trial {change.donor} after epoch {change.epoch}, with "
+            f"{change.overrides['loss.schedule']}",
             highlight=False,
         )
 

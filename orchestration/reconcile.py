@@ -80,6 +80,8 @@ def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> N
         logger.started(trial, history.overrides)
         for epoch in sorted(history.epochs):
             logger.epoch_ended(trial, epoch, history.epochs[epoch])
+        for change in history.changes.values():
+            logger.changed(trial, change)
         if history.fate is not None:
             logger.ended(trial, history.fate, history.last_epoch, history.reason)
 

@@ -11,6 +11,7 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
+from orchestration.population_rules import check_population
 from orchestration.retention import Retention
 from orchestration.sampling import (
     SamplerName,
@@ -54,6 +55,7 @@ class Pruner(StrEnum):
     ASHA = "asha"
     HYPERBAND = "hyperband"
     MEDIAN = "median"
+    PBT = "pbt"
     NONE = "none"
 
 
@@ -61,7 +63,8 @@ class Pruner(StrEnum):
 class PruningRule:
     """A pruner's settings; epochs are the trainer's own.
 
-    ``reduction_factor`` is of ASHA and Hyperband, ``min_samples`` of median stopping.
+    ``reduction_factor`` is of ASHA and Hyperband, ``min_samples`` of median stopping; with
+    population-based training ``grace_period`` is the number of epochs between comparisons.
     """
 
     pruner: Pruner = Pruner.ASHA
@@ -166,6 +169,8 @@ class SweepRequest:
             )
         self._check_beta()
         self._check_first_trials()
+        if self.pruning.pruner is Pruner.PBT:
+            check_population(self.num_trials, self.sampler.name, self.space)
 
     def _check_beta(self) -> None:
         check_word("beta", self.beta, tuple(BetaMode))
@@ -211,6 +216,12 @@ class SweepRequest:
     def key(self) -> str:
         """What the sweep is called on shared servers: study name, root of the trial keys."""
         return f"{self.name}-{self.identity}" if self.identity else self.name
+
+    @property
+    def retention(self) -> Retention:
+        """Which checkpoints stay: with population-based training all, to be taken over."""
+        is_population = self.pruning.pruner == Pruner.PBT
+        return Retention.ALL if is_population else self.keep_checkpoints
 
     @property
     def is_best_on_test(self) -> bool:

@@ -16,6 +16,11 @@ class Retention(StrEnum):
     LAST = "last"
     ALL = "all"
 
+    @property
+    def num_kept(self) -> int | None:
+        """Of a trial, at most; None: all."""
+        return {Retention.BEST_AND_LAST: 2, Retention.LAST: 1, Retention.ALL: None}[self]
+
 
 class KeepCheckpoints(tune.Callback):
     """Tune's callback that gives each trial its own rule.

@@ -26,7 +26,10 @@ Trials = Annotated[
     ),
 ]
 Sampler = Annotated[
-    SamplerName, typer.Option(help="Who draws the configurations.", rich_help_panel=PANEL)
+    SamplerName | None,
+    typer.Option(
+        help="Who draws the configurations; default: tpe, random with pbt.", rich_help_panel=PANEL
+    ),
 ]
 GridPoints = Annotated[int, typer.Option(help="Of the grid, per range.", rich_help_panel=PANEL)]
 Enqueue = Annotated[
@@ -62,6 +65,13 @@ def pruner_for(pruner: Pruner | None, objectives: list[str] | None) -> Pruner:
     if pruner is not None:
         return pruner
     return Pruner.NONE if len(objectives or ()) > 1 else Pruner.ASHA
+
+
+def sampler_for(sampler: SamplerName | None, pruner: Pruner | None) -> SamplerName:
+    """What was asked for; else TPE, which would learn a wrong mapping of trials that change."""
+    if sampler is not None:
+        return sampler
+    return SamplerName.RANDOM if pruner is Pruner.PBT else SamplerName.TPE
 
 
 def searched(

@@ -3,21 +3,24 @@
 The ledger is written first and believed after a crash; Optuna's study and MLflow follow it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ray import tune
 from rich.console import Console
 
 from drmn.errors import DrmnError
-from orchestration.checkpoints import list_checkpoints
+from orchestration.checkpoints import checkpoints_after, list_checkpoints
 from orchestration.events import Fate, TrialEvents, TrialObserver
-from orchestration.ledger import Ledger
+from orchestration.ledger import Ledger, TrialHistory
 from orchestration.objective import direction
 from orchestration.progress import TrialLines
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import JOURNAL_FILE, Journal
+from orchestration.pruning.moving import Moves, taken_up
+from orchestration.pruning.population import PopulationBased
 from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.reconcile import park_unfinished, settle_runs, settle_study
 from orchestration.repair.tune_state import TuneStates
@@ -70,12 +73,18 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         tell_experience(study, experiences)
         for each in experiences:
             console.print(str(each), highlight=False, markup=False)
-    TuneStates(settings.sweep_storage, request.name, attempt - 1).mend()
+    TuneStates(settings.sweep_storage, request.key, attempt - 1).mend()
     num_epochs = request.config.training.epochs
-    journal = Journal(build_rule(request.pruning, num_epochs), parts.folder / JOURNAL_FILE)
-    left = settle_study(study, ledger, journal.rule, request.objectives)
-    histories = ledger.histories()
+    rule = build_rule(request.pruning, num_epochs, request.seed)
+    journal = Journal(rule, parts.folder / JOURNAL_FILE)
+    left = settle_study(study, ledger, rule, request.objectives)
     observers: list[TrialObserver] = [ledger, TrialLines(console, request.objective, num_epochs)]
+    donated = partial(checkpoints_after, settings.sweep_storage, request.key, attempt)
+    moves = None
+    if isinstance(rule, PopulationBased):
+        Moves(rule, request, ledger, study, [ledger], donated).settle()
+        moves = Moves(rule, request, ledger, study, observers, donated)
+    histories = ledger.histories()
     if parts.logger is not None:
         settle_runs(parts.logger, histories)
         observers.append(parts.logger)
@@ -93,12 +102,18 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
                     request.objective,
                     brake,
                     is_minimised=direction(request.objective) == "minimize",
+                    moves=moves,
                 ),
                 watch=Watch(brake, request.budget, meter, console),
                 brake=brake,
                 unfinished={
-                    name: list_checkpoints(settings.sweep_storage, request.name, attempt - 1, name)
+                    name: _checkpoints(settings, request, attempt - 1, name, histories)
                     for name in left
+                },
+                changed={
+                    name: history.overrides_at(history.last_epoch + 1)
+                    for name, history in histories.items()
+                    if history.changes
                 },
                 events=TrialEvents(observers, num_epochs=num_epochs, brake=brake, known=known),
                 trainable=parts.trainable,
@@ -108,6 +123,19 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
         _record_stopped(ledger, observers, brake.reason or "its driver failed")
         meter.save()
     _check_complete(request, ledger, brake)
+
+
+def _checkpoints(
+    settings: Settings,
+    request: SweepRequest,
+    attempts: int,
+    name: str,
+    histories: Mapping[str, TrialHistory],
+) -> list[str]:
+    """What an unfinished trial can be taken up from; none where it had not begun."""
+    own = list_checkpoints(settings.sweep_storage, request.key, attempts, name)
+    donated = partial(checkpoints_after, settings.sweep_storage, request.key, attempts)
+    return taken_up(histories[name], own, donated) if name in histories else own
 
 
 def _record_stopped(ledger: Ledger, observers: Sequence[TrialObserver], reason: str) -> None:

@@ -119,7 +119,7 @@ def _explanations(result: SweepResult, dataset: str) -> list[str]:
         lines.append(f"test: mean of {num_seeds} seeds ± half of Student's 95 % interval")
     if result.paper is not None:
         flat = result.paper.contender.config.flat()
-        paths = {*result.winner.overrides, "inference.beta"}
+        paths = {*result.winner.overrides, "inference.beta"} - {"loss.schedule"}
         values = [f"{path.rpartition('.')[2]} {_shown(flat[path])}" for path in sorted(paths)]
         values.append(f"{flat['training.epochs']} epochs")
         lines.append(f"{_setting_name(dataset)}, tested alike: {', '.join(values)}")

@@ -22,7 +22,7 @@ from drmn.names import EPOCH
 from drmn.places import store_errors
 from drmn.training import Trainer
 from orchestration.checkpoints import restore_newest, store_missing
-from orchestration.events import CHECKPOINTS, OVERRIDES
+from orchestration.events import CHANGED, CHECKPOINTS, OVERRIDES
 from orchestration.levels import open_levels
 
 
@@ -107,7 +107,8 @@ class DrmnTrainable(tune.Trainable):
 
     def _start(self, config: dict[str, Any]) -> None:
         torch.set_num_threads(self._context.num_threads)
-        recipe = Config.from_flat({**self._context.config, **config[OVERRIDES]})
+        settings = {**config[OVERRIDES], **config.get(CHANGED, {})}
+        recipe = Config.from_flat({**self._context.config, **settings})
         split, source, device = self._data.split, self._data.source, self._context.device
         with device_memory_errors(recipe):
             self._trainer = Trainer(recipe, split, source, device=device)

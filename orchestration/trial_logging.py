@@ -6,7 +6,7 @@ from typing import Any
 
 from drmn.config import Config
 from drmn.config_tree import Scalar
-from orchestration.events import Fate
+from orchestration.events import Change, Fate
 from orchestration.tracking import DirectTracker, Status, Tag, Tracker
 
 _LOGGED_PREFIXES = ("val/", "loss/", "time/", "cost/")
@@ -64,6 +64,14 @@ class TrialLogger:
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
         """See TrialObserver."""
         self._tracker.log_metrics(self._key(trial), logged_metrics(metrics), epoch)
+
+    def changed(self, trial: str, change: Change) -> None:
+        """See TrialObserver; a run's parameters stay those it began with, tags tell the rest."""
+        tags = {
+            f"{Tag.CHANGE}.{change.epoch}": f"from trial {change.donor}",
+            Tag.SCHEDULE: str(change.overrides["loss.schedule"]),
+        }
+        self._tracker.log_tags(self._key(trial), tags)
 
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
         """See TrialObserver."""

@@ -6,6 +6,7 @@ import optuna
 from ray import tune
 from ray.tune.experiment import Trial
 
+from drmn.config_tree import Scalar
 from orchestration.checkpoints import TRIAL_FOLDER, attempt_name, tune_storage
 from orchestration.cluster import default_concurrency
 from orchestration.events import TrialEvents, trial_name
@@ -31,18 +32,19 @@ def run_trials(
     watch: Watch,
     brake: Brake,
     unfinished: Mapping[str, Sequence[str]],
+    changed: Mapping[str, Mapping[str, Scalar]],
     events: TrialEvents,
     trainable: type[tune.Trainable] = DrmnTrainable,
 ) -> None:
     """Run them to their ends; ``events`` tells of each, nothing is returned."""
-    keeper = KeepCheckpoints(request.keep_checkpoints, request.objective)
+    keeper = KeepCheckpoints(request.retention, request.objective)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(trainable, context=context),
             {"cpu": request.resources.cpus, "gpu": request.resources.gpus},
         ),
         tune_config=tune.TuneConfig(
-            search_alg=HoldingSearcher(OptunaSearcher(study, request, unfinished), brake),
+            search_alg=HoldingSearcher(OptunaSearcher(study, request, unfinished, changed), brake),
             scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=request.max_concurrent or default_concurrency(request.resources),
@@ -50,7 +52,7 @@ def run_trials(
             trial_dirname_creator=_folder_name,
         ),
         run_config=tune.RunConfig(
-            name=attempt_name(request.name, attempt),
+            name=attempt_name(request.key, attempt),
             **tune_storage(settings.sweep_storage, settings.store_attempts),
             verbose=0,
             callbacks=[watch, keeper, events],

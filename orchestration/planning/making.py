@@ -9,7 +9,6 @@ from pathlib import Path
 import ray
 import torch
 
-from drmn.checkpoint import NUM_KEPT
 from drmn.config import Config
 from drmn.data.dataset import Dataset
 from drmn.data.images import images
@@ -143,7 +142,7 @@ def _multiplied(
             store_bytes=store_bytes(levels.specs, len(dataset.labels)),
             store_exists=levels.exists,
             checkpoints=settings.sweep_storage,
-            num_checkpoints=num_trials * min(NUM_KEPT, epochs),
+            num_checkpoints=num_trials * min(request.retention.num_kept or epochs, epochs),
         ),
     )
 

@@ -1,5 +1,6 @@
 """Tune's adapter: lets Ray Tune act on a pruning rule and on the sweep's brake."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -8,6 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from drmn.names import EPOCH
 from orchestration.events import trial_name
 from orchestration.pruning.journal import Journal
+from orchestration.pruning.moving import Moves
 from orchestration.retrying import LossTolerantTrial, tolerate_losses
 from orchestration.stopping.brake import Brake
 
@@ -19,16 +21,24 @@ class RuleScheduler(FIFOScheduler):
         journal: of the sweep.
         metric: what trials are judged by.
         brake: once pulled, trials are held up after their running epochs, and none is begun.
+        moves: of a population; None where trials have nothing of each other.
         is_minimised: whether lower is better.
     """
 
     def __init__(
-        self, journal: Journal, metric: str, brake: Brake, *, is_minimised: bool = False
+        self,
+        journal: Journal,
+        metric: str,
+        brake: Brake,
+        *,
+        is_minimised: bool = False,
+        moves: Moves | None = None,
     ) -> None:
         super().__init__()
         self._journal = journal
         self._metric = metric
         self._brake = brake
+        self._moves = moves
         self._sign = -1.0 if is_minimised else 1.0
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
@@ -47,7 +57,7 @@ class RuleScheduler(FIFOScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Tune's hook, many times a second: the next trial to begin; none once braked."""
         if not self._brake.is_pulled:
-            return super().choose_trial_to_run(tune_controller)
+            return self._next(tune_controller.get_trials())
         for trial in list(tune_controller.get_trials()):
             if trial.status in (Trial.PENDING, Trial.PAUSED):
                 self._brake.held.add(trial_name(trial))
@@ -55,17 +65,29 @@ class RuleScheduler(FIFOScheduler):
         return None
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Tune's hook: STOP or CONTINUE after an epoch."""
+        """Tune's hook: STOP, CONTINUE or, to be moved, PAUSE after an epoch."""
         if not self._goes_on(trial, result):
             return str(TrialScheduler.STOP)
         if not self._brake.is_pulled:
-            return str(TrialScheduler.CONTINUE)
+            is_due = self._moves and self._moves.is_due(trial_name(trial), result[EPOCH])
+            return str(TrialScheduler.PAUSE if is_due else TrialScheduler.CONTINUE)
         self._brake.held.add(trial_name(trial))
         return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Tune's hook: a trial that ended by itself leaves its last value."""
         self._goes_on(trial, result)
+
+    def _next(self, trials: Sequence[Trial]) -> Trial | None:
+        """What waits to begin; else what was paused to be moved, once it can be."""
+        for trial in trials:
+            if trial.status == Trial.PENDING:
+                return trial
+        for trial in trials:
+            is_paused = trial.status == Trial.PAUSED
+            if is_paused and (self._moves is None or self._moves.carry_out(trial, trials)):
+                return trial
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its scheduler; the journal is the state."""

@@ -71,7 +71,7 @@ class _Books:
         folder = settings.sweep_folder(request.name)
         self._request = request
         self._ledger = Ledger(folder / LEDGER_FILE)
-        rule = build_rule(request.pruning, request.config.training.epochs)
+        rule = build_rule(request.pruning, request.config.training.epochs, request.seed)
         self._rule = Journal(rule, folder / JOURNAL_FILE).rule
         storage = open_storage(settings.study_storage, folder / STUDY_FILE)
         self._study = _existing_study(request.key, storage)
@@ -81,7 +81,7 @@ class _Books:
             request.config,
             is_finished=(folder / RESULT_FILE).exists(),
         )
-        self._tune = TuneStates(settings.sweep_storage, request.name, self._ledger.num_attempts())
+        self._tune = TuneStates(settings.sweep_storage, request.key, self._ledger.num_attempts())
 
     def differences(self) -> list[Difference]:
         histories = self._ledger.histories()

@@ -13,8 +13,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
+from drmn.config_tree import Scalar
 from drmn.names import EPOCH
-from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
+from orchestration.events import CHANGED, CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.objective import direction
 from orchestration.request import SweepRequest
 from orchestration.searcher.planned import Plan
@@ -32,6 +33,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         study: of the sweep.
         request: gives space, objective and number of trials.
         unfinished: trials of a dead driver, by name, with their checkpoints: suggested first.
+        changed: what those go on with whose settings changed under way.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         study: optuna.Study,
         request: SweepRequest,
         unfinished: Mapping[str, Sequence[str]] | None = None,
+        changed: Mapping[str, Mapping[str, Scalar]] | None = None,
     ) -> None:
         super().__init__(
             metric=request.objective, mode=direction(request.objective).removesuffix("imize")
@@ -48,6 +51,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         self._distributions = {path: distribution(d) for path, d in request.space.items()}
         self._plan = Plan(request)
         self._unfinished = {name: list(uris) for name, uris in (unfinished or {}).items()}
+        self._changed = dict(changed or {})
         self._running: dict[str, optuna.Trial] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
@@ -62,11 +66,11 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         else:
             trial = self._asked()
         self._running[trial_id] = trial
-        return {
-            TRIAL: trial_label(trial.number),
-            OVERRIDES: trial.params,
-            CHECKPOINTS: checkpoints,
-        }
+        name = trial_label(trial.number)
+        suggestion = {TRIAL: name, OVERRIDES: trial.params, CHECKPOINTS: checkpoints}
+        if name in self._changed:
+            suggestion[CHANGED] = dict(self._changed[name])
+        return suggestion
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """One epoch: an intermediate value, told once also where a resumed trial repeats it."""

@@ -6,12 +6,15 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from drmn.config_tree import Scalar
 from orchestration.objective import direction
 from orchestration.request import SweepRequest
 from orchestration.searcher.samplers import sampler
 
 FROM_SWEEP = "drmn.from_sweep"
 """User attribute of a trial that an earlier sweep ran: ``SWEEP/TRIAL``."""
+LAST_OVERRIDES = "drmn.last_overrides"
+"""User attribute of a trial whose settings changed under way: the last ones."""
 
 
 def open_study(request: SweepRequest, storage: BaseStorage) -> optuna.Study:
@@ -52,6 +55,13 @@ def report(
         return
     for epoch in sorted(set(epochs) - set(frozen.intermediate_values)):
         trial.report(epochs[epoch][objectives[0]], step=epoch)
+
+
+def note_change(study: optuna.Study, name: str, overrides: Mapping[str, Scalar]) -> None:
+    """Note what a trial goes on with: its parameters stay those it began with."""
+    frozen = study.get_trials(deepcopy=False)[int(name)]
+    if not frozen.state.is_finished():
+        optuna.Trial(study, frozen._trial_id).set_user_attr(LAST_OVERRIDES, dict(overrides))
 
 
 def tell_complete(

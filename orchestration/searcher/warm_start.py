@@ -106,6 +106,8 @@ def _trial(
     state = _STATES.get(history.fate) if history.fate else None
     if state is None or not history.epochs:
         raise _RefusedError("neither complete nor pruned")
+    if history.changes:
+        raise _RefusedError("its settings changed under way")
     flat = {**earlier.config.flat(), **history.overrides}
     _check_settings(request, flat)
     values = {e: [m[o] for o in request.objectives] for e, m in sorted(history.epochs.items())}

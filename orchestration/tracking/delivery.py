@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestration.tracking.names import OutageError, RefusedError
+from orchestration.tracking.names import OutageError, RefusedError, WaitingError
 from orchestration.tracking.server import Batch, Found, Point
 
 Event = Mapping[str, Any]
@@ -187,7 +187,7 @@ class Upload:
         settled = self._is_settled()
         found = self._store.find(event["run"])
         if found is None and not settled:
-            raise OutageError(f"the run {event['run']!r} is not in MLflow yet")
+            raise WaitingError(f"the run {event['run']!r} is not in MLflow yet")
         if found is None:
             raise RefusedError(f"MLflow has no run with the key {event['run']!r}")
         self._store.upload(found.run_id, copy, event["folder"])

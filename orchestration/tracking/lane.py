@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.tracking.names import OutageError
+from orchestration.tracking.names import OutageError, WaitingError
 from orchestration.tracking.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Lane:
         try:
             self._deliver(window.events)
         except OutageError as error:
-            if not self.trouble:
+            if not self.trouble and not isinstance(error, WaitingError):
                 logger.warning("%s; events are kept on disk and sent later", error.message)
             self.trouble = error.message
             return False

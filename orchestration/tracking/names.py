@@ -22,6 +22,8 @@ class Tag(StrEnum):
     KIND = "drmn.kind"
     FAILURE = "drmn.failure"
     STOPPED = "drmn.stopped"
+    CHANGE = "drmn.change"
+    SCHEDULE = "drmn.loss_schedule"
     COMMAND = "drmn.command"
     GPU = "drmn.gpu"
 
@@ -45,6 +47,10 @@ class RefusedError(TrackingError):
 
 class OutageError(TrackingError):
     """The server is down, busy or unreachable: trying again may help."""
+
+
+class WaitingError(OutageError):
+    """What is needed first is on its way: nothing to tell anybody."""
 
 
 class AccessError(OutageError):

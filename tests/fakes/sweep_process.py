@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +48,25 @@ class SweepProcess:
         assert done.returncode == exit_code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def start(self, *, until_epochs: int) -> subprocess.Popen[bytes]:
-        """Begin it in the background; return once its ledger has so many epochs."""
+    def start(
+        self, command: Sequence[str] = SWEEP, *, until_epochs: int = 0, until_changes: int = 0
+    ) -> subprocess.Popen[bytes]:
+        """Begin it in the background; return once its ledger has so many epochs and changes."""
         with (self.home / "sweep.log").open("w") as log:
-            command = [str(BIN / "drmn-sweep"), *SWEEP]
-            driver = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+            line = [str(BIN / "drmn-sweep"), *command]
+            driver = subprocess.Popen(line, env=self._environment, stdout=log, stderr=log)
         self._drivers.append(driver)
         deadline = time.monotonic() + _LIMIT_S
-        while sum(len(each.epochs) for each in self.ledger.histories().values()) < until_epochs:
+        while not self._has(until_epochs, until_changes):
             assert time.monotonic() < deadline, self.log()
             assert driver.poll() is None, self.log()
             time.sleep(0.05)
         return driver
+
+    def _has(self, num_epochs: int, num_changes: int) -> bool:
+        histories = self.ledger.histories().values()
+        enough = sum(len(each.epochs) for each in histories) >= num_epochs
+        return enough and sum(len(each.changes) for each in histories) >= num_changes
 
     def log(self) -> str:
         """What the sweep in the background has printed."""

@@ -36,7 +36,7 @@ def _request(**changes: Any) -> SweepRequest:
         ({"final_seeds": 0}, "`final_seeds` is 0, but must be >= 1"),
         ({"pruning": {"grace_period": 99}}, "`grace_period` is 99, but must be <= training.epochs"),
         ({"pruning": {"min_samples": 0}}, "`min_samples` is 0, but must be >= 1"),
-        ({"pruning": {"pruner": "pbt"}}, "`pruner` is .pbt., but must be one of asha, hyperband"),
+        ({"pruning": {"pruner": "luck"}}, "`pruner` is .luck., but must be one of asha, hyperband"),
         ({"pruning": {"reduction_factor": 1}}, "`reduction_factor` is 1, but must be >= 2"),
         ({"resources": {"cpus": 0.0}}, "`cpus` per trial is 0.0, but must be > 0"),
         ({"resources": {"gpus": -0.5}}, "`gpus` per trial is -0.5, but must be >= 0"),

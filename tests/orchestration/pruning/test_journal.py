@@ -98,7 +98,8 @@ def test_killed_anywhere_and_resumed_equals_never_interrupted(
 def test_the_curves_tell_the_rules_apart(tmp_path: Path) -> None:
     stopped = {pruner: _undisturbed(pruner, tmp_path / pruner)[0] for pruner in Pruner}
     assert stopped[Pruner.NONE] == {}
-    assert len({tuple(sorted(found.items())) for found in stopped.values()}) == len(Pruner)
+    assert stopped.pop(Pruner.PBT) == {}
+    assert len({tuple(sorted(found.items())) for found in stopped.values()}) == len(stopped)
 
 
 def test_a_line_without_end_is_cut_off_and_the_report_taken_again(tmp_path: Path) -> None:

@@ -65,6 +65,9 @@ class _Fates:
     def epoch_ended(self, trial: str, epoch: int, metrics: Any) -> None:
         pass
 
+    def changed(self, trial: str, change: Any) -> None:
+        pass
+
     def ended(self, trial: str, fate: Fate, epoch: int, reason: str) -> None:
         self.ends.append((trial, fate, reason))
 
