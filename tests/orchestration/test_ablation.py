@@ -59,7 +59,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         [
             str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
             f"--port={port}", "--include-dashboard=true", "--dashboard-host=127.0.0.1",
-            f"--dashboard-port={dashboard}", "--num-cpus=2", "--disable-usage-stats",
+            f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={_free_port()}",
+            "--num-cpus=2", "--disable-usage-stats",
             f"--temp-dir={session}",
         ],
         cwd=root, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
