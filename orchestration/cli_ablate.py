@@ -11,6 +11,7 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.presets import preset
 from orchestration.datasets import SPRITES, resolve_data_root
+from orchestration.exposure import AllowOpenRay
 from orchestration.feature_choice import HELP as FEATURES_HELP
 from orchestration.feature_choice import FeatureChoice
 from orchestration.request import Resources
@@ -71,6 +72,7 @@ def ablate(
         int | None,
         typer.Option(min=1, help="At once; default: all that fit.", rich_help_panel=_RESOURCES),
     ] = None,
+    allow_open_ray: AllowOpenRay = False,
 ) -> None:
     """Run an ablation study: rows x data sets x seeds. Giving it again continues it.
 
@@ -78,7 +80,8 @@ def ablate(
     """
     from orchestration.study.running import run_study
 
-    settings, console = read_settings(), Console(soft_wrap=True)
+    settings = read_settings(allow_open_ray=allow_open_ray)
+    console = Console(soft_wrap=True)
     choice = FeatureChoice.of(features, weights)
     given: dict[str, Scalar] = {
         path: value

@@ -22,6 +22,7 @@ from orchestration.cluster import cluster
 from orchestration.cluster_shards import make_pixels_on_ray
 from orchestration.data_report import print_report, report_as_json
 from orchestration.datasets import resolve_data_root
+from orchestration.exposure import AllowOpenRay
 from orchestration.progress import progress
 from orchestration.settings import place_of, read_settings
 
@@ -78,13 +79,16 @@ def prepare_command(
     image_size: Annotated[int | None, typer.Option(min=1, help="Pixels; default: preset.")] = None,
     max_bad: Annotated[int, typer.Option(min=0, help="Unreadable pictures put up with.")] = 0,
     ray_address: Annotated[str | None, typer.Option(help="Work on this Ray cluster.")] = None,
+    allow_open_ray: AllowOpenRay = False,
 ) -> None:
     """Decode and resize every picture once, to Arrow shards; a run that was killed is continued."""
-    console, settings = Console(stderr=True), read_settings()
+    console = Console(stderr=True)
+    settings = read_settings(allow_open_ray=allow_open_ray)
     found = load_dataset(dataset, resolve_data_root(dataset, data_root, settings, console))
     size = image_size or preset(found.name).data.image_size
     storage = Storage(place_of(out))
-    on_cluster = cluster(ray_address) if ray_address else contextlib.nullcontext()
+    joined = cluster(ray_address, allow_open=settings.allow_open_ray)
+    on_cluster = joined if ray_address else contextlib.nullcontext()
     with on_cluster, progress(console, f"preparing {found.name} at {size} px") as count:
         manifest = prepare(
             found,

@@ -23,9 +23,10 @@ from drmn.presets import preset
 from orchestration.cluster import cluster
 from orchestration.cluster_shards import make_features_on_ray
 from orchestration.datasets import resolve_data_root
+from orchestration.exposure import AllowOpenRay
 from orchestration.levels import node_cache
 from orchestration.progress import progress
-from orchestration.settings import place_of, read_settings
+from orchestration.settings import Settings, place_of, read_settings
 
 
 class Precision(StrEnum):
@@ -62,9 +63,11 @@ def features(
     ray_address: Annotated[
         str | None, typer.Option(help="Work on this Ray cluster; DRMN_HOME must be shared.")
     ] = None,
+    allow_open_ray: AllowOpenRay = False,
 ) -> None:
     """Compute the store unless it is there; one process computes, others wait; resumable."""
-    console, settings = Console(stderr=True), read_settings()
+    console = Console(stderr=True)
+    settings = read_settings(allow_open_ray=allow_open_ray)
     found = load_dataset(dataset, resolve_data_root(dataset, data_root, settings, console))
     if weights == GIVEN:
         store = ensure_given_features(found, settings.cache_root)
@@ -76,9 +79,7 @@ def features(
         config = preset(found.name).with_overrides(given)
         size = config.data.image_size
         source = _pictures(found, prepared)
-        store = _extract(
-            found, config.backbone, size, source, precision, ray_address, settings.cache_root
-        )
+        store = _extract(found, config.backbone, size, source, precision, ray_address, settings)
     if publish_to is not None:
         with progress(console, f"publishing to {publish_to}") as count:
             publish(store, _storage(publish_to), count)
@@ -98,16 +99,17 @@ def _extract(
     source: ImageSource,
     precision: Precision,
     ray_address: str | None,
-    cache_root: Path,
+    settings: Settings,
 ) -> FeatureStore:
-    on_cluster = cluster(ray_address) if ray_address else contextlib.nullcontext()
+    joined = cluster(ray_address, allow_open=settings.allow_open_ray)
+    on_cluster = joined if ray_address else contextlib.nullcontext()
     console = Console(stderr=True)
     with on_cluster, progress(console, f"{backbone.name} features of {dataset.name}") as count:
         return ensure_features(
             dataset,
             backbone,
             image_size,
-            cache_root,
+            settings.cache_root,
             progress=count,
             device="cuda" if torch.cuda.is_available() else "cpu",
             pictures=source,

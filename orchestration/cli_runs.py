@@ -12,6 +12,7 @@ from rich.table import Table
 
 from drmn.errors import ConfigError, DrmnError
 from orchestration.cli_results import fetch, publish
+from orchestration.exposure import AllowOpenRay
 from orchestration.finishing import RESULT_FILE
 from orchestration.front import front_table
 from orchestration.ledger import LEDGER_FILE, Ledger, TrialHistory
@@ -116,9 +117,11 @@ def resume(
             help="Instead of the sweep's own, earlier attempts included; repeatable.",
         ),
     ] = None,
+    allow_open_ray: AllowOpenRay = False,
 ) -> None:
     """Go on with a sweep that was killed, stopped or out of budget: nothing lost or doubled."""
-    settings, console = read_settings(), Console(soft_wrap=True)
+    settings = read_settings(allow_open_ray=allow_open_ray)
+    console = Console(soft_wrap=True)
     folder = settings.sweep_folder(name)
     request = load_request(folder)
     if is_done(request, folder):

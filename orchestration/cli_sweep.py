@@ -14,6 +14,7 @@ from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.variants import ENSEMBLE
 from orchestration.datasets import resolve_data_root
+from orchestration.exposure import AllowOpenRay
 from orchestration.feature_choice import HELP as FEATURES_HELP
 from orchestration.feature_choice import FeatureChoice
 from orchestration.planning.showing import print_plan
@@ -160,6 +161,7 @@ def sweep(
         Retention,
         typer.Option(help="Which of a trial's stay in the storage.", rich_help_panel=_RESOURCES),
     ] = Retention.BEST_AND_LAST,
+    allow_open_ray: AllowOpenRay = False,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Say what it would cost and whether it fits; run nothing."),
@@ -179,7 +181,7 @@ def sweep(
     }
     chosen |= {"validation.fold": fold, "training.seed": seed}
     config = recipe(dataset, variant_name, chosen, overrides or [])
-    settings = read_settings()
+    settings = read_settings(allow_open_ray=allow_open_ray)
     console = Console(soft_wrap=True, stderr=as_json)
     if as_json and not plan:
         raise ConfigError("--json was given without --plan", "give both, or neither")
@@ -201,10 +203,7 @@ def sweep(
         features=given.store,
         data_root=resolve_data_root(dataset, data_root, settings, console),
         max_concurrent=max_concurrent,
-        resources=Resources(
-            cpus=cpus_per_trial,
-            gpus=_gpus(gpus_per_trial),
-        ),
+        resources=Resources(cpus=cpus_per_trial, gpus=_gpus(gpus_per_trial)),
         pruning=PruningRule(
             pruner=pruner_for(pruner, objective),
             grace_period=grace_period,

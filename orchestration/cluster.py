@@ -11,20 +11,24 @@ import ray
 from ray.tune.execution import class_cache
 
 from drmn.errors import ConfigError
+from orchestration.exposure import refuse_open_ray
 from orchestration.planning.packing import Node
 from orchestration.request import Resources
 from orchestration.stopping.brake import stop_now
 
 _EMBEDDED_CPUS = os.cpu_count() or 1
+_FOUND_BY_RAY = ("auto", "local")
 
 
 @contextlib.contextmanager
-def cluster(address: str | None) -> Iterator[None]:
+def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[None]:
     """A Ray connection for the time of a ``with``: ``address``, or a local Ray of our own.
 
     Raises:
-        ConfigError: nothing answers at ``address``.
+        ConfigError: nothing answers at ``address``, or it answers everybody.
     """
+    if address and address not in _FOUND_BY_RAY:
+        refuse_open_ray(address, allowed=allow_open)
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -47,6 +51,8 @@ def cluster(address: str | None) -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop_now)  # Ray's own handler exits with the signal's number
     try:
+        if address == "auto":
+            refuse_open_ray(ray.get_runtime_context().gcs_address, allowed=allow_open)
         yield
     finally:
         ray.shutdown()

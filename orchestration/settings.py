@@ -24,6 +24,7 @@ TRACKING_USERNAME = "MLFLOW_TRACKING_USERNAME"
 TRACKING_PASSWORD = "MLFLOW_TRACKING_PASSWORD"
 TRACKING_WAIT = "DRMN_TRACKING_WAIT_S"
 RAY_ADDRESS = "RAY_ADDRESS"
+ALLOW_OPEN_RAY = "DRMN_ALLOW_OPEN_RAY"
 RESULT_STORE = "DRMN_RESULT_STORE"
 STORE_ENCRYPTION = "DRMN_STORE_ENCRYPTION"
 CA_BUNDLE = "AWS_CA_BUNDLE"
@@ -51,6 +52,8 @@ class Settings:
     """SQLAlchemy URL of the Optuna storage; None: a journal file beside the sweep."""
     ray_address: str | None
     """An existing Ray cluster; None: a local one is started."""
+    allow_open_ray: bool = False
+    """Whether a Ray that asks for no token is put up with: ``ALLOW_OPEN_RAY`` and an option."""
     result_store: str | None = None
     """s3:// address where finished sweeps are published; None: nowhere."""
     store_encryption: str = ""
@@ -77,10 +80,16 @@ class Settings:
         return self.home / "studies" / study
 
 
-def read_settings(environ: MutableMapping[str, str] = os.environ) -> Settings:
+def read_settings(
+    environ: MutableMapping[str, str] = os.environ, *, allow_open_ray: bool = False
+) -> Settings:
     """Settings from the environment, defaults relative to the working directory.
 
     A login in MLflow's address is moved to where MLflow also looks for it: MLflow prints addresses.
+
+    Args:
+        environ: the environment.
+        allow_open_ray: what the command line says; it counts only with ``ALLOW_OPEN_RAY``.
 
     Raises:
         ConfigError: a variable has no valid value.
@@ -98,6 +107,7 @@ def read_settings(environ: MutableMapping[str, str] = os.environ) -> Settings:
         sweep_storage=place_of(environ.get(SWEEP_STORAGE, str(home / "ray")), environ),
         study_storage=environ.get(STUDY_STORAGE),
         ray_address=environ.get(RAY_ADDRESS),
+        allow_open_ray=allow_open_ray and environ.get(ALLOW_OPEN_RAY) == "1",
         result_store=environ.get(RESULT_STORE),
         store_encryption=environ.get(STORE_ENCRYPTION, ""),
         store_attempts=_positive(MAX_ATTEMPTS, environ.get(MAX_ATTEMPTS, str(ATTEMPTS))),
@@ -138,8 +148,3 @@ def _seconds(name: str, text: str) -> float:
     if not 0 <= value < math.inf:
         raise ConfigError(f"the value of {name} is {text!r}, but must be a number of seconds >= 0")
     return value
-
-
-def _absolute(place: str) -> str:
-    """A URI as it is; a folder as an absolute path, as Tune wants it."""
-    return place if "://" in place else str(Path(place).resolve())

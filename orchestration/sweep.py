@@ -74,7 +74,7 @@ def _run(
         highlight=False,
     )
     check_places(settings)
-    with cluster(settings.ray_address):
+    with cluster(settings.ray_address, allow_open=settings.allow_open_ray):
         check_feasible(request.resources)
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
@@ -102,7 +102,10 @@ def plan_sweep(request: SweepRequest, settings: Settings, console: Console) -> P
     dataset = _checked_dataset(request)
     folder = settings.sweep_folder(request.name)
     check_is_new(request.name, folder)
-    with cluster(settings.ray_address), console.status("two batches and a short evaluation"):
+    with (
+        cluster(settings.ray_address, allow_open=settings.allow_open_ray),
+        console.status("two batches and a short evaluation"),
+    ):
         check_feasible(request.resources)
         plan = make_plan(_packed(request, dataset, settings), dataset, settings)
     plan.save(folder)

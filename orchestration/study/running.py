@@ -43,7 +43,7 @@ def run_study(request: StudyRequest, settings: Settings, console: Console) -> St
     folder = StudyFolder(settings.study_folder(request.name))
     record = open_record(request, folder, datasets)
     work = _Work(request, settings, console, folder, datasets)
-    with cluster(settings.ray_address):
+    with cluster(settings.ray_address, allow_open=settings.allow_open_ray):
         check_feasible(request.resources)
         work.run(work.tune(record) if request.tune_each else record)
     return folder

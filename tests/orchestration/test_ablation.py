@@ -1,20 +1,16 @@
 """Ablations as they are typed: on this machine, and as a job of a cluster that asks for a token."""
 
-import contextlib
-import os
-import shutil
-import signal
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from distributions import write_folder
+from ray_head import RayHead, serve_ray_head
 from typed_commands import BIN, TINY, clean_environ, run_command
+
+from orchestration.exposure import Exposure, exposure
 
 pytestmark = pytest.mark.slow
 
@@ -28,19 +24,17 @@ rows:
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass(frozen=True)
 class Head:
     """A Ray head on loopback that asks for a token."""
 
-    address: str
+    ray: RayHead
     home: Path
     environ: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        return self.ray.dashboard
 
 
 @pytest.fixture(scope="module")
@@ -53,44 +47,11 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     environ = clean_environ(
         RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token), DRMN_HOME=str(home),
     )  # fmt: skip
-    port, dashboard = _free_port(), _free_port()
-    session = tempfile.mkdtemp(prefix="ray-")  # short: sockets lie in it
-    process = subprocess.Popen(
-        [
-            str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
-            f"--port={port}", "--include-dashboard=true", "--dashboard-host=127.0.0.1",
-            f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={_free_port()}",
-            "--num-cpus=2", "--disable-usage-stats",
-            f"--temp-dir={session}",
-        ],
-        cwd=root, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        started = Head(f"http://127.0.0.1:{dashboard}", home, environ)
-        _wait_for(started, process)
-        yield started
-    finally:
-        _stop(process)
-        shutil.rmtree(session, ignore_errors=True)
-
-
-def _stop(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
-    """End the head with all that it started: they are one process group."""
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(process.pid, sent)
-            process.wait(grace_s)
-
-
-def _wait_for(head: Head, process: subprocess.Popen[bytes], timeout_s: float = 100.0) -> None:
-    """Until a job runs: the dashboard answers before the agent that starts jobs is there."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline and process.poll() is None:
-        if _submit(head, "--", "true").returncode == 0:
-            return
-        time.sleep(0.2)
-    pytest.fail(f"no job ran at {head.address} within {timeout_s:g} s")
+    with serve_ray_head(environ) as started:
+        head = Head(started, home, environ)
+        # the dashboard answers before the agent that starts jobs is there
+        started.wait_until(lambda: _submit(head, "--", "true").returncode == 0)
+        yield head
 
 
 def _submit(head: Head, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -131,6 +92,12 @@ def test_without_the_token_nothing_is_submitted(head: Head) -> None:
     )
     assert done.returncode != 0
     assert "token" in (done.stdout + done.stderr).lower()
+
+
+def test_every_port_of_the_head_is_found_to_be_guarded(head: Head) -> None:
+    for address in (head.ray.gcs, head.ray.client, head.ray.dashboard):
+        head.ray.wait_until(lambda address=address: exposure(address) is not Exposure.SILENT)
+        assert exposure(address) is Exposure.GUARDED
 
 
 @pytest.mark.timeout(150, func_only=True)
