@@ -69,6 +69,8 @@ class Delivery:
         self._store = store
         self._refused = refused
         self._runs: dict[str, _Run] = {}
+        self._unanswered: set[str] = set()
+        """Keys of runs whose creation went unanswered: it may be done any time."""
 
     def __call__(self, events: Sequence[Event]) -> None:
         """Each run's events in order; runs in the order in which they first appear."""
@@ -114,12 +116,20 @@ class Delivery:
         key = event["run"]
         found = self._find(key)
         if found is None:
-            parent = self._known(event["parent"]).run_id if event["parent"] else ""
-            run_id = self._store.create(key, event["name"], event["tags"], parent, event["time_ms"])
-            self._runs[key] = _Run(run_id=run_id)
+            self._create(event)
         elif found.status != "RUNNING" and not ends:
             self._store.set_running(found.run_id)
             found.status = "RUNNING"
+
+    def _create(self, event: Event) -> None:
+        key = event["run"]
+        parent = self._known(event["parent"]).run_id if event["parent"] else ""
+        try:
+            run_id = self._store.create(key, event["name"], event["tags"], parent, event["time_ms"])
+        except OutageError:
+            self._unanswered.add(key)
+            raise
+        self._runs[key] = _Run(run_id=run_id)
 
     def _log(self, request: Sequence[Event]) -> None:
         run = self._known(request[0]["run"])
@@ -137,6 +147,8 @@ class Delivery:
     def _close(self, event: Event) -> None:
         """A run that has ended this way before keeps its time."""
         run = self._known(event["run"])
+        if event["run"] in self._unanswered:
+            self._store.find(event["run"])  # deletes its twin
         if run.status != event["status"]:
             self._store.close(run.run_id, event["status"], event["time_ms"])
             run.status = event["status"]

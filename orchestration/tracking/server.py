@@ -20,6 +20,7 @@ from drmn.places import without_password
 from orchestration.settings import Settings
 from orchestration.tracking.migration import migrated_once
 from orchestration.tracking.names import AccessError, OutageError, RefusedError, Tag
+from orchestration.tracking.twins import without_twins
 
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
 _DATASET_CONTEXT = "mlflow.data.context"
@@ -89,10 +90,7 @@ class Server:
         return self._client
 
     def find(self, key: str) -> Found | None:
-        """The oldest run with this trial key.
-
-        A second one is there where the answer to a creation was lost: it is deleted if empty.
-        """
+        """The run with this trial key."""
         client = self.connect()
         with _told_apart():
             runs = client.search_runs(
@@ -100,15 +98,13 @@ class Server:
                 filter_string=f"tags.`{Tag.TRIAL_KEY}` = '{key}'",
                 order_by=["attributes.start_time ASC"],
             )
-            for twin in runs[1:]:
-                if not twin.data.metrics:
-                    client.delete_run(twin.info.run_id)
-        if not runs:
-            return None
-        points = runs[0].data.to_proto().metrics
+            if not runs:
+                return None
+            run = without_twins(client, runs)
+        points = run.data.to_proto().metrics
         return Found(
-            run_id=runs[0].info.run_id,
-            status=runs[0].info.status,
+            run_id=run.info.run_id,
+            status=run.info.status,
             last_steps={point.key: int(point.step) for point in points},
             last_values={point.key: float(point.value) for point in points},
         )
@@ -125,8 +121,14 @@ class Server:
                 )
                 found += list(page)
                 token = page.token or ""
-        records = {run.data.tags[Tag.TRIAL_KEY]: _record(run) for run in found}
-        return {k: r for k, r in records.items() if k == key or k.startswith(f"{key}/")}
+            groups: dict[str, list[Run]] = {}
+            for run in found:
+                groups.setdefault(run.data.tags[Tag.TRIAL_KEY], []).append(run)
+            return {
+                k: _record(without_twins(client, runs))
+                for k, runs in groups.items()
+                if k == key or k.startswith(f"{key}/")
+            }
 
     def steps(self, run_id: str, metric: str) -> set[int]:
         """All steps of ``metric`` in a run."""

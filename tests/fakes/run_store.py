@@ -30,10 +30,12 @@ class MemoryStore:
     def __init__(self, interrupt: Callable[[int, bool], None] = lambda _number, _is_done: None):
         self.runs: dict[str, StoredRun] = {}
         self.num_requests = 0
+        self.looked_up: list[str] = []
         self.batches: list[Batch] = []
         self.interrupt = interrupt
 
     def find(self, key: str) -> Found | None:
+        self.looked_up.append(key)
         if key not in self.runs:
             return None
         run = self.runs[key]

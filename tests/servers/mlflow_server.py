@@ -52,19 +52,31 @@ class MlflowServer:
         """As a power cut would: no connection is closed in good order."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """It takes connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It answers again, first what was asked meanwhile."""
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Nothing is left behind; a server that was killed is left alone."""
         if self._process is not None:
+            self.thaw()
             self._end(signal.SIGTERM)
+
+    def _signal(self, how: signal.Signals) -> None:
+        assert self._process is not None
+        os.killpg(os.getpgid(self._process.pid), how)
 
     def _end(self, how: signal.Signals) -> None:
         assert self._process is not None
-        group = os.getpgid(self._process.pid)
-        os.killpg(group, how)
+        self._signal(how)
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            os.killpg(group, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._process.wait(timeout=20)
         self._process = None
 

@@ -124,6 +124,22 @@ def test_an_outage_repeats_the_window_without_doubling(tmp_path: Path) -> None:
     _check(store)
 
 
+def test_a_run_whose_creation_went_unanswered_is_looked_for_again_at_its_end() -> None:
+    def interrupt(number: int, done: bool) -> None:
+        if (number, done) == (1, False):
+            raise OutageError("the answer did not come in time")
+
+    store = MemoryStore(interrupt)
+    delivery = Delivery(store, _unrefused)
+    events = [_event("open", "r", name="r", tags={}, parent="")]
+    events.append(_event("close", "r", status="FINISHED"))
+    with pytest.raises(OutageError):
+        delivery(events)
+    delivery(events)
+    assert store.looked_up == ["r", "r", "r"]
+    assert store.runs["r"].status == "FINISHED"
+
+
 def test_a_refused_event_takes_no_other_with_it() -> None:
     store, refused = MemoryStore(), []
     delivery = Delivery(store, lambda event, reason: refused.append((event["values"], reason)))
