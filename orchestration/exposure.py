@@ -26,10 +26,12 @@ AllowOpenRay = Annotated[
 ]
 PROBE_S = 5.0
 _GCS_READ = "/ray.rpc.InternalKVGcsService/InternalKVKeys"  # any read: all are guarded alike
-_CLIENT_READ = "/ray.rpc.RayletDriver/ListNamedActors"
+_CLIENT_READ = "/ray.rpc.RayletDriver/KVExists"
 _HTTP_READ = "/api/jobs/"
 _CLIENT_PORT, _DASHBOARD_PORT, _GCS_PORT = 10001, 8265, 6379
 _CLOSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+_ANSWERED = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
+"""What an open client server says to somebody who has not begun a session."""
 
 
 class Exposure(StrEnum):
@@ -120,7 +122,9 @@ def _ask_grpc(target: str, method: str, timeout_s: float) -> Exposure:
         try:
             channel.unary_unary(method)(b"", timeout=timeout_s)
         except grpc.RpcError as error:
-            return Exposure.GUARDED if error.code() in _CLOSED else Exposure.SILENT
+            if error.code() in _CLOSED:
+                return Exposure.GUARDED
+            return Exposure.OPEN if error.code() in _ANSWERED else Exposure.SILENT
     return Exposure.OPEN
 
 

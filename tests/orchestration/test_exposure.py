@@ -1,15 +1,21 @@
-"""Whether a Ray is open, asked of small servers that answer as Ray does."""
+"""Whether a Ray is open, asked of small servers that answer as Ray does, and of an open Ray."""
 
+import os
 import re
+import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import grpc
 import pytest
-from ray_head import free_port
+from distributions import write_folder
+from ray_head import free_port, serve_ray_head
+from typed_commands import BIN, clean_environ, run_command
 
 from drmn.errors import ConfigError
 from orchestration.cluster import cluster
@@ -70,6 +76,7 @@ def test_a_dashboard_is_open_where_it_answers(status: int, found: Exposure) -> N
     ("status", "found"),
     [
         (None, Exposure.OPEN),
+        (grpc.StatusCode.FAILED_PRECONDITION, Exposure.OPEN),
         (grpc.StatusCode.UNAUTHENTICATED, Exposure.GUARDED),
         (grpc.StatusCode.UNIMPLEMENTED, Exposure.SILENT),
     ],
@@ -120,3 +127,43 @@ def test_openness_is_allowed_by_variable_and_option_together() -> None:
     assert not read_settings({}, allow_open_ray=True).allow_open_ray
     assert not read_settings({ALLOW_OPEN_RAY: "0"}, allow_open_ray=True).allow_open_ray
     assert read_settings({ALLOW_OPEN_RAY: "1"}, allow_open_ray=True).allow_open_ray
+
+
+_ADDRESS = "10.78.0.1"
+_OWN_NETWORK = [
+    "unshare", "--net", "sh", "-c",
+    f'ip link set lo up && ip address add {_ADDRESS}/32 dev lo && exec "$@"', "sh",
+]  # fmt: skip
+"""Runs what follows in a network with one address that nobody else can reach."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"),
+    reason="needs root, iproute2 and unshare for a network of its own",
+)
+def test_a_real_open_ray_works_for_those_who_insist_twice(tmp_path: Path) -> None:
+    write_folder(tmp_path / "MINE")
+    environ = clean_environ(RAY_AUTH_MODE="disabled", DRMN_HOME=str(tmp_path / "home"))
+    with serve_ray_head(environ, host=_ADDRESS, within=_OWN_NETWORK) as head:
+        inside = ["nsenter", "--target", str(head.process.pid), "--net"]
+        addresses = [head.gcs, head.client, head.dashboard]
+        show = f"from orchestration.exposure import exposure; print(*map(exposure, {addresses}))"
+
+        def found() -> list[str]:
+            done = run_command(
+                *inside, sys.executable, "-c", show, folder=tmp_path, environ=environ
+            )
+            return done.stdout.split()
+
+        head.wait_until(lambda: found() == ["open", "open", "open"])
+        command = [
+            *inside, str(BIN / "drmn"), "data", "prepare", "--dataset", "mine", "--data-root", ".",
+            "--image-size", "32", "--out", "prepared", "--ray-address", head.gcs,
+        ]  # fmt: skip
+        once = {**environ, ALLOW_OPEN_RAY: "1"}
+        refused = run_command(*command, folder=tmp_path, environ=once)
+        assert refused.returncode == 2
+        assert "answers without a token" in refused.stderr
+        done = run_command(*command, "--allow-open-ray", folder=tmp_path, environ=once)
+        assert done.returncode == 0, done.stdout + done.stderr
