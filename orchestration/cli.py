@@ -1,17 +1,8 @@
 """The command line: ``drmn`` and, for its most used sub-command, ``drmn-sweep``.
 
-Exit codes: 0 done; 1 it was started and failed; 2 a mistake in the request or the data;
-130 interrupted (Ctrl-C); 143 terminated (SIGTERM, `drmn runs stop`).
+What each command needs is imported when it runs, so that help and completion answer at once.
 """
 
-import sys
-from collections.abc import Callable
-
-import typer
-from rich.console import Console
-from rich.markup import escape
-
-from drmn.errors import ConfigError, DataError, DrmnError
 from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
 from orchestration.cli_evaluate import evaluate
@@ -21,68 +12,74 @@ from orchestration.cli_report import report
 from orchestration.cli_runs import runs_app
 from orchestration.cli_sweep import sweep
 from orchestration.cli_train import train
-from orchestration.searching import SweepInterruptedError
-from orchestration.stopping.brake import EXIT_INTERRUPTED, StoppedNow
+from orchestration.terminal.commands import add_command, exit_codes, make_group, make_program, run
 
-EXIT_FAILED = 1
-EXIT_MISTAKE = 2
+_SEARCH = "Search and train"
+_MODEL = "Use a model"
+_BOOKS = "Follow and compare"
+_GROUND = "Data and machine"
 
-_SETTINGS = {"help_option_names": ["-h", "--help"]}
-
-app = typer.Typer(
-    name="drmn",
-    help="DRMN for zero-shot learning: data, sweeps and ablations.",
-    no_args_is_help=True,
-    context_settings=_SETTINGS,
-    pretty_exceptions_enable=False,
+_START = "Start with: drmn-sweep --dataset sprites --trials 8"
+_ABLATE_EXAMPLES = (
+    "drmn ablate --dataset sprites --seeds 2",
+    "drmn ablate --dataset cub --study table2 --tune-each 8 --gpus-per-trial 1",
 )
-app.command("sweep")(sweep)
-app.command("train")(train)
-app.command("predict")(predict)
-app.command("evaluate")(evaluate)
-app.command("register")(register)
-app.command("ablate")(ablate)
-app.command("report")(report)
-app.add_typer(data_app, name="data")
-app.add_typer(runs_app, name="runs")
-
-sweep_app = typer.Typer(
-    name="drmn-sweep", context_settings=_SETTINGS, pretty_exceptions_enable=False
+SWEEP_EXAMPLES = (
+    "drmn-sweep --dataset sprites --trials 8",
+    "drmn-sweep --dataset sun --data-root data/xlsa17 --budget 8h --name sun-1",
+    "drmn-sweep --dataset cub --trials 32 --plan",
 )
-sweep_app.command()(sweep)
 
-ablation_app = typer.Typer(
-    name="ablation.py", context_settings=_SETTINGS, pretty_exceptions_enable=False
+app = make_group(
+    "drmn",
+    "DRMN for zero-shot learning: data, sweeps and ablations.",
+    epilog=f"{_START}\n\n{exit_codes()}",
+    completion=True,
 )
-ablation_app.command()(ablate)
+add_command(app, "sweep", sweep, panel=_SEARCH, examples=SWEEP_EXAMPLES)
+add_command(app, "ablate", ablate, panel=_SEARCH, examples=_ABLATE_EXAMPLES)
+add_command(
+    app,
+    "train",
+    train,
+    panel=_SEARCH,
+    examples=("drmn train --dataset sprites --out run1 --set training.epochs=5",),
+)
+add_command(
+    app,
+    "predict",
+    predict,
+    panel=_MODEL,
+    examples=("drmn predict cat.jpg --model models:/drmn-cifar-awa2@champion --overlay maps",),
+)
+add_command(
+    app,
+    "evaluate",
+    evaluate,
+    panel=_MODEL,
+    examples=("drmn evaluate --model models:/drmn-sprites@champion --per-class",),
+)
+add_command(app, "register", register, panel=_MODEL, examples=("drmn register .drmn/sweeps/NAME",))
+app.add_typer(runs_app, name="runs", rich_help_panel=_BOOKS)
+add_command(
+    app, "report", report, panel=_BOOKS, examples=("drmn report paper-sprites --format tex",)
+)
+app.add_typer(data_app, name="data", rich_help_panel=_GROUND)
+
+sweep_app = make_program("drmn-sweep", sweep, SWEEP_EXAMPLES)
+ablation_app = make_program("ablation.py", ablate, _ABLATE_EXAMPLES)
 
 
 def main() -> None:
     """Entry point of ``drmn``."""
-    _guarded(app)
+    run(app)
 
 
 def sweep_main() -> None:
     """Entry point of ``drmn-sweep``."""
-    _guarded(sweep_app)
+    run(sweep_app)
 
 
 def ablation_main() -> None:
     """Entry point of ``orchestration/ablation.py``."""
-    _guarded(ablation_app)
-
-
-def _guarded(command: Callable[[], None]) -> None:
-    """Run; a user's mistake becomes one message and an exit code, never a traceback."""
-    try:
-        command()
-    except SweepInterruptedError as error:
-        Console(stderr=True).print(escape(str(error)), highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except DrmnError as error:
-        console = Console(stderr=True)
-        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(EXIT_MISTAKE if isinstance(error, ConfigError | DataError) else EXIT_FAILED)
-    except KeyboardInterrupt as error:
-        Console(stderr=True).print("interrupted")
-        sys.exit(error.exit_code if isinstance(error, StoppedNow) else EXIT_INTERRUPTED)
+    run(ablation_app)

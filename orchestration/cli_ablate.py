@@ -1,4 +1,4 @@
-"""``drmn ablate`` and ``drmn report``: options to a study, a study to a page."""
+"""``drmn ablate``: options to a study."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,35 +10,26 @@ from drmn.config import Config, parse_override
 from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.presets import preset
-from orchestration.datasets import SPRITES, resolve_data_root
+from orchestration.cli_options import (
+    RESOURCES,
+    Backbone,
+    DataRoot,
+    Datasets,
+    Features,
+    Weights,
+)
 from orchestration.exposure import AllowOpenRay
-from orchestration.feature_choice import HELP as FEATURES_HELP
-from orchestration.feature_choice import FeatureChoice
 from orchestration.request import Resources
 from orchestration.settings import read_settings
-from orchestration.study.reading import read_study
-from orchestration.study.request import StudyRequest
-
-_DATA = "Data and backbone"
-_RESOURCES = "Resources"
+from orchestration.terminal.manner import Json, print_json, progress_console, result_console
 
 
 def ablate(
-    datasets: Annotated[
-        list[str],
-        typer.Option("--dataset", help="Repeatable.", rich_help_panel=_DATA),
-    ],
-    data_root: Annotated[
-        Path | None, typer.Option(help="Holds one folder per data set.", rich_help_panel=_DATA)
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="resnet101, resnet50, resnet18, densenet169.", rich_help_panel=_DATA),
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA)
-    ] = None,
-    features: Annotated[str | None, typer.Option(help=FEATURES_HELP, rich_help_panel=_DATA)] = None,
+    datasets: Datasets,
+    data_root: DataRoot = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    features: Features = None,
     study: Annotated[
         str,
         typer.Option(
@@ -63,25 +54,26 @@ def ablate(
         str | None, typer.Option(help="Of the study; default: study and data sets.")
     ] = None,
     cpus_per_trial: Annotated[
-        float, typer.Option(help="Threads of a training.", rich_help_panel=_RESOURCES)
+        float, typer.Option(help="Threads of a training.", rich_help_panel=RESOURCES)
     ] = 1.0,
     gpus_per_trial: Annotated[
-        float, typer.Option(help="May be a fraction, such as 0.25.", rich_help_panel=_RESOURCES)
+        float, typer.Option(help="May be a fraction, such as 0.25.", rich_help_panel=RESOURCES)
     ] = 0.0,
     max_concurrent: Annotated[
         int | None,
-        typer.Option(min=1, help="At once; default: all that fit.", rich_help_panel=_RESOURCES),
+        typer.Option(min=1, help="At once; default: all that fit.", rich_help_panel=RESOURCES),
     ] = None,
     allow_open_ray: AllowOpenRay = False,
+    as_json: Json = False,
 ) -> None:
-    """Run an ablation study: rows x data sets x seeds. Giving it again continues it.
-
-    Example: drmn ablate --dataset sprites --seeds 2
-    """
+    """Run an ablation study: rows x data sets x seeds. Giving it again continues it."""
+    from orchestration.feature_choice import FeatureChoice
+    from orchestration.study.reading import read_study
+    from orchestration.study.request import StudyRequest
     from orchestration.study.running import run_study
 
     settings = read_settings(allow_open_ray=allow_open_ray)
-    console = Console(soft_wrap=True)
+    console = progress_console(as_json=as_json)
     choice = FeatureChoice.of(features, weights)
     given: dict[str, Scalar] = {
         path: value
@@ -106,8 +98,11 @@ def ablate(
         max_concurrent=max_concurrent,
     )
     folder = run_study(request, settings, console)
-    console.print(f"files: {folder.path}", highlight=False)
-    console.print(f"the report: drmn report {request.name}", highlight=False)
+    if as_json:
+        print_json({"study": request.name, "folder": str(folder.path)})
+        return
+    result_console().print(f"files: {folder.path}", highlight=False)
+    result_console().print(f"the report: drmn report {request.name}", highlight=False)
 
 
 def _base(dataset: str, given: dict[str, Scalar], overrides: list[str]) -> Config:
@@ -116,6 +111,8 @@ def _base(dataset: str, given: dict[str, Scalar], overrides: list[str]) -> Confi
 
 
 def _data_root(datasets: list[str], given: Path | None, console: Console) -> Path:
+    from orchestration.datasets import SPRITES, resolve_data_root
+
     roots = {resolve_data_root(dataset, given, read_settings(), console) for dataset in datasets}
     if len(roots) > 1:
         raise ConfigError(

@@ -2,31 +2,24 @@
 
 import contextlib
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from rich.console import Console
 
 from drmn.config import BackboneConfig
 from drmn.config_tree import Scalar
-from drmn.data.dataset import Dataset, load_dataset
-from drmn.data.images import ImageSource, images
-from drmn.data.pixels import PreparedImages
-from drmn.data.store.features import FeatureStore
-from drmn.data.store.given_features import GIVEN, ensure_given_features
-from drmn.data.store.making import ensure_features
-from drmn.data.store.remote_features import publish
-from drmn.data.store.storage import Storage
 from drmn.presets import preset
-from orchestration.cluster import cluster
-from orchestration.cluster_shards import make_features_on_ray
-from orchestration.datasets import resolve_data_root
+from orchestration.cli_options import Backbone, DataRoot, ImageSize, Weights
+from orchestration.cli_options import Dataset as DatasetName
 from orchestration.exposure import AllowOpenRay
-from orchestration.levels import node_cache
-from orchestration.progress import progress
 from orchestration.settings import Settings, place_of, read_settings
+from orchestration.terminal.manner import Json, print_json, progress_console
+
+if TYPE_CHECKING:
+    from drmn.data.dataset import Dataset
+    from drmn.data.images import ImageSource
+    from drmn.data.store.features import FeatureStore
+    from drmn.data.store.storage import Storage
 
 
 class Precision(StrEnum):
@@ -38,21 +31,17 @@ class Precision(StrEnum):
 
 _DTYPES = {Precision.FP16: "float16", Precision.FP32: "float32"}
 _GIVEN_WORD = (
-    f"{GIVEN} holds one pooled vector per image: it serves --variant baseline, +ACA and +SIT "
+    "{} holds one pooled vector per image: it serves --variant baseline, +ACA and +SIT "
     "(--weights res101.mat); all rows with MFF need the pictures"
 )
 
 
 def features(
-    dataset: Annotated[str, typer.Option(help="sprites, cub, sun, awa2, cifar-awa2 or a folder.")],
-    data_root: Annotated[Path | None, typer.Option(help="Holds one folder per data set.")] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="resnet101, resnet50, resnet18, densenet169.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A file, 'imagenet', 'none' or 'res101.mat'.")
-    ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    dataset: DatasetName,
+    data_root: DataRoot = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
     precision: Annotated[Precision, typer.Option(help="Of the numbers kept.")] = Precision.FP16,
     prepared: Annotated[
         str | None, typer.Option(help="Read pictures from this `prepare --out`.")
@@ -64,14 +53,21 @@ def features(
         str | None, typer.Option(help="Work on this Ray cluster; DRMN_HOME must be shared.")
     ] = None,
     allow_open_ray: AllowOpenRay = False,
+    as_json: Json = False,
 ) -> None:
     """Compute the store unless it is there; one process computes, others wait; resumable."""
-    console = Console(stderr=True)
+    from drmn.data.dataset import load_dataset
+    from drmn.data.store.given_features import GIVEN, ensure_given_features
+    from drmn.data.store.remote_features import publish
+    from orchestration.datasets import resolve_data_root
+    from orchestration.progress import progress
+
+    console = progress_console(as_json=True)
     settings = read_settings(allow_open_ray=allow_open_ray)
     found = load_dataset(dataset, resolve_data_root(dataset, data_root, settings, console))
     if weights == GIVEN:
         store = ensure_given_features(found, settings.cache_root)
-        typer.echo(_GIVEN_WORD)
+        typer.echo(_GIVEN_WORD.format(GIVEN), err=as_json)
     else:
         chosen = {"backbone.name": backbone, "backbone.weights": weights}
         sized: dict[str, Scalar] = {**chosen, "data.image_size": image_size}
@@ -83,27 +79,41 @@ def features(
     if publish_to is not None:
         with progress(console, f"publishing to {publish_to}") as count:
             publish(store, _storage(publish_to), count)
-    typer.echo(publish_to or store.path)
+    if as_json:
+        print_json({"dataset": found.name, "store": str(store.path), "published": publish_to})
+    else:
+        typer.echo(publish_to or store.path)
 
 
-def _pictures(dataset: Dataset, prepared: str | None) -> ImageSource:
+def _pictures(dataset: "Dataset", prepared: str | None) -> "ImageSource":
+    from drmn.data.images import images
+    from drmn.data.pixels import PreparedImages
+    from orchestration.levels import node_cache
+
     if prepared is None:
         return images(dataset)
     return PreparedImages.open(_storage(prepared), node_cache(), dataset.data_hash)
 
 
 def _extract(
-    dataset: Dataset,
+    dataset: "Dataset",
     backbone: BackboneConfig,
     image_size: int,
-    source: ImageSource,
+    source: "ImageSource",
     precision: Precision,
     ray_address: str | None,
     settings: Settings,
-) -> FeatureStore:
+) -> "FeatureStore":
+    import torch
+
+    from drmn.data.store.making import ensure_features
+    from orchestration.cluster import cluster
+    from orchestration.cluster_shards import make_features_on_ray
+    from orchestration.progress import progress
+
     joined = cluster(ray_address, allow_open=settings.allow_open_ray)
     on_cluster = joined if ray_address else contextlib.nullcontext()
-    console = Console(stderr=True)
+    console = progress_console(as_json=True)
     with on_cluster, progress(console, f"{backbone.name} features of {dataset.name}") as count:
         return ensure_features(
             dataset,
@@ -118,5 +128,7 @@ def _extract(
         )
 
 
-def _storage(place: str) -> Storage:
+def _storage(place: str) -> "Storage":
+    from drmn.data.store.storage import Storage
+
     return Storage(place_of(place))

@@ -2,27 +2,24 @@
 
 import csv
 import io
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from drmn.atomic import replacing
-from drmn.deployed.given_classes import CLASS_COLUMN, read_classes
-from drmn.deployed.prediction import Predictor
-from drmn.deployed.saved_model import SavedModel
 from drmn.errors import ConfigError
-from orchestration.serving.answers import TOP_ATTRIBUTES, TOP_CLASSES
-from orchestration.serving.predicting import Predicted, Wanted, predict_files
-from orchestration.serving.reading import read_model
+from orchestration.serving.amounts import TOP_ATTRIBUTES, TOP_CLASSES
 from orchestration.settings import read_settings
+from orchestration.terminal.exits import EXIT_FAILED
+from orchestration.terminal.manner import Json, error_console, print_json, result_console
 
-EXIT_SOME_FAILED = 1
+if TYPE_CHECKING:
+    from drmn.deployed.prediction import Predictor
+    from drmn.deployed.saved_model import SavedModel
+    from orchestration.serving.predicting import Predicted
 
 ModelOption = Annotated[
     str, typer.Option(help="A file, a folder, runs:/ID/model or models:/NAME@champion.")
@@ -45,7 +42,7 @@ def predict(
     overlay: Annotated[
         Path | None, typer.Option(help="Folder for attention maps, one PNG per picture.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Json = False,
     template: Annotated[
         Path | None, typer.Option(help="Write the first line of a table for --classes.")
     ] = None,
@@ -53,9 +50,10 @@ def predict(
     """Name the classes of pictures, also classes that no training knew.
 
     The decision is Algorithm 1's; probabilities are those of the path it took.
-
-    Example: drmn predict cat.jpg --model models:/drmn-cifar-awa2@champion --overlay maps
     """
+    from orchestration.serving.predicting import Wanted, predict_files
+    from orchestration.serving.reading import read_model
+
     if not images and template is None:
         raise ConfigError("no picture is given", "name at least one: drmn predict cat.jpg …")
     saved = read_model(model, read_settings())
@@ -68,12 +66,17 @@ def predict(
         results.append(result)
         _tell(result, quiet=as_json)
     if as_json:
-        typer.echo(json.dumps({"model": model, "images": [_plain(r) for r in results]}, indent=1))
+        print_json({"model": model, "images": [_plain(r) for r in results]})
     if any(result.error for result in results):
-        raise typer.Exit(EXIT_SOME_FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _predictor(saved: SavedModel, classes: Path | None, *, only_given: bool) -> Predictor:
+def _predictor(saved: "SavedModel", classes: Path | None, *, only_given: bool) -> "Predictor":
+    import torch
+
+    from drmn.deployed.given_classes import read_classes
+    from drmn.deployed.prediction import Predictor
+
     given = None
     if classes is not None:
         given = read_classes(classes, saved.attribute_names, saved.class_names)
@@ -81,14 +84,14 @@ def _predictor(saved: SavedModel, classes: Path | None, *, only_given: bool) -> 
     return Predictor(saved, given, only_given=only_given, device=device)
 
 
-def _tell(result: Predicted, *, quiet: bool) -> None:
+def _tell(result: "Predicted", *, quiet: bool) -> None:
     """One picture's lines; errors go to stderr in any case."""
     if result.error is not None:
-        console = Console(stderr=True, soft_wrap=True)
-        console.print(f"[bold red]error:[/] {escape(str(result.error))}", highlight=False)
+        shown = escape(str(result.error))
+        error_console().print(f"[bold red]error:[/] {shown}", highlight=False)
     if result.answer is None or quiet:
         return
-    found, console = result.answer, Console(soft_wrap=True)
+    found, console = result.answer, result_console()
     kind = "seen" if found.is_seen else "unseen"
     console.print(
         f"{escape(str(result.image))}: [bold]{escape(found.decision)}[/] ({kind} class)",
@@ -104,14 +107,16 @@ def _tell(result: Predicted, *, quiet: bool) -> None:
         console.print(f"  attention: {escape(str(result.overlay))}", highlight=False)
 
 
-def _plain(result: Predicted) -> dict[str, object]:
+def _plain(result: "Predicted") -> dict[str, object]:
     if result.answer is None:
         return {"image": str(result.image), "error": str(result.error)}
     content: dict[str, object] = {"image": str(result.image), **asdict(result.answer)}
     return content if result.overlay is None else {**content, "overlay": str(result.overlay)}
 
 
-def _write_template(path: Path, saved: SavedModel) -> None:
+def _write_template(path: Path, saved: "SavedModel") -> None:
+    from drmn.deployed.given_classes import CLASS_COLUMN
+
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow([CLASS_COLUMN, *saved.attribute_names])
     with replacing(path) as temporary:

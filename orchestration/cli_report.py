@@ -3,18 +3,15 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from orchestration.report.results import load_results
-from orchestration.report.shown import Shown
-from orchestration.report.writing import Format, write_report
+from orchestration.cli_options import StudyName
+from orchestration.report.formats import Format
 from orchestration.settings import read_settings
-from orchestration.study.files import StudyFolder
-from orchestration.study.publishing import log_report
+from orchestration.terminal.manner import Json, print_json, progress_console, result_console
 
 
 def report(
-    study: Annotated[str, typer.Argument(help="Name of a study that `drmn ablate` ran.")],
+    study: StudyName,
     form: Annotated[
         Format, typer.Option("--format", help="A page, or its tables alone.")
     ] = Format.HTML,
@@ -30,18 +27,26 @@ def report(
         list[str] | None,
         typer.Option("--sweep", help="A sweep whose search the page shows, too; repeatable."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write a study's report and log it to the study's MLflow run.
+    """Write a study's report and log it to the study's MLflow run."""
+    from orchestration.report.results import load_results
+    from orchestration.report.shown import Shown
+    from orchestration.report.writing import write_report
+    from orchestration.study.files import StudyFolder
+    from orchestration.study.publishing import log_report
 
-    Example: drmn report paper-sprites --format tex
-    """
-    settings, console = read_settings(), Console(soft_wrap=True)
+    settings = read_settings()
     folder = StudyFolder(settings.study_folder(study))
     results = load_results(folder)
     shown = Shown(
         classes=tuple(classes or ()), attributes=tuple(attributes or ()), sweeps=tuple(sweeps or ())
     )
-    path = write_report(results, folder, form, settings, shown)
-    for dataset in results.record.bases:
-        log_report(settings, study, dataset, path)
-    console.print(str(path), highlight=False)
+    with progress_console(as_json=as_json).status("writing the report"):
+        path = write_report(results, folder, form, settings, shown)
+        for dataset in results.record.bases:
+            log_report(settings, study, dataset, path)
+    if as_json:
+        print_json({"study": study, "format": form.value, "report": str(path)})
+    else:
+        result_console().print(str(path), highlight=False)

@@ -1,9 +1,8 @@
 """``drmn runs``: sweeps of this machine, how to stop one and how to go on with it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -11,103 +10,29 @@ from rich.console import Console
 from rich.table import Table
 
 from drmn.errors import ConfigError, DrmnError
+from orchestration.cli_options import SweepName
 from orchestration.cli_results import fetch, publish
+from orchestration.cli_show import list_runs, show
 from orchestration.exposure import AllowOpenRay
-from orchestration.finishing import RESULT_FILE
-from orchestration.front import front_table
-from orchestration.ledger import LEDGER_FILE, Ledger, TrialHistory
-from orchestration.objective import gain, shown
-from orchestration.repair.reconciling import reconcile
-from orchestration.repair.truth import Difference
 from orchestration.request import SweepRequest
 from orchestration.request_file import REQUEST_FILE, load_request
 from orchestration.settings import read_settings
 from orchestration.stopping.budget import USAGE_FILE, Budget, Meter, parse_budget
 from orchestration.stopping.driver import driver_of, stop_driver
-from orchestration.stopping.state import describe_state, is_done, num_ended
-from orchestration.summary import print_summary
-from orchestration.sweep import experiment_name, run_sweep
-from search_spaces.paper import LAMBDA_GC, LAMBDA_SC
-
-runs_app = typer.Typer(
-    name="runs",
-    help="List, show, stop, resume, reconcile and publish sweeps.",
-    no_args_is_help=True,
+from orchestration.terminal.commands import add_command, make_group
+from orchestration.terminal.exits import EXIT_FAILED, EXIT_OK
+from orchestration.terminal.manner import (
+    Json,
+    error_console,
+    print_json,
+    progress_console,
+    result_console,
 )
 
-runs_app.command("publish")(publish)
-runs_app.command("fetch")(fetch)
-
-SweepName = Annotated[str, typer.Argument(help="As `drmn runs list` shows it.")]
+if TYPE_CHECKING:
+    from orchestration.repair.truth import Difference
 
 
-@runs_app.command("list")
-def list_runs() -> None:
-    """All sweeps, with how many of their trials have ended."""
-    settings = read_settings()
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("sweep", "data set", "trials ended", "state"):
-        table.add_column(column)
-    for path in sorted((settings.home / "sweeps").glob(f"*/{REQUEST_FILE}")):
-        table.add_row(*_row(path.parent))
-    Console().print(table)
-
-
-def _row(folder: Path) -> tuple[str, str, str, str]:
-    try:
-        request = load_request(folder)
-        ended, state = num_ended(folder), describe_state(request, folder)
-    except DrmnError as error:
-        return folder.name, "", "", f"damaged: {error.message}"
-    return request.name, request.config.data.dataset, f"{ended} of {request.num_trials}", state
-
-
-@runs_app.command("show")
-def show(name: SweepName) -> None:
-    """Every trial of one sweep: epochs, fate, best value and settings."""
-    folder = read_settings().sweep_folder(name)
-    request = load_request(folder)
-    table = Table("trial", "epochs", "fate", request.objective, "settings", box=box.SIMPLE_HEAD)
-    ledger = Ledger(folder / LEDGER_FILE)
-    for trial, history in sorted(ledger.histories().items()):
-        best = _best(request.objective, history)
-        settings = "  ".join(
-            f"{path.rpartition('.')[2]}={value:.4g}" if isinstance(value, float) else f"{value}"
-            for path, value in sorted(history.overrides.items())
-        )
-        fate = history.fate.value if history.fate else "unfinished"
-        table.add_row(trial, str(history.last_epoch), fate, best, settings)
-    console = Console(soft_wrap=True)
-    console.print(table)
-    if any(history.changes for history in ledger.histories().values()):
-        console.print(_changes(ledger.histories()))
-    if request.has_front and any(history.epochs for history in ledger.histories().values()):
-        console.print(front_table(ledger.front(*request.objectives), request.objectives))
-
-
-def _changes(histories: Mapping[str, TrialHistory]) -> Table:
-    """Who went on from whom, and every trial's loss weights by epoch since its ancestor began."""
-    table = Table("trial", "after epoch", "went on from", "loss weights", box=box.SIMPLE_HEAD)
-    for trial, history in sorted(histories.items()):
-        for epoch, change in sorted(history.changes.items()):
-            first = "  ".join(
-                f"{path.rpartition('.')[2]}={change.overrides[path]}"
-                for path in (LAMBDA_SC, LAMBDA_GC)
-                if path in change.overrides
-            )
-            weights = f"{first}  then {change.overrides['loss.schedule']}"
-            table.add_row(trial, str(epoch), change.donor, weights)
-    return table
-
-
-def _best(objective: str, history: TrialHistory) -> str:
-    if not history.epochs:
-        return ""
-    best = max(history.epochs.values(), key=lambda metrics: gain(objective, metrics))
-    return shown(objective, best[objective])
-
-
-@runs_app.command("resume")
 def resume(
     name: SweepName,
     budget: Annotated[
@@ -118,20 +43,26 @@ def resume(
         ),
     ] = None,
     allow_open_ray: AllowOpenRay = False,
+    as_json: Json = False,
 ) -> None:
     """Go on with a sweep that was killed, stopped or out of budget: nothing lost or doubled."""
+    from orchestration.stopping.state import is_done
+    from orchestration.summary import tell_result
+    from orchestration.sweep import run_sweep
+
     settings = read_settings(allow_open_ray=allow_open_ray)
-    console = Console(soft_wrap=True)
+    console = progress_console(as_json=as_json)
     folder = settings.sweep_folder(name)
     request = load_request(folder)
     if is_done(request, folder):
-        raise DrmnError(f"the sweep {name!r} is done", f"its result is in {folder / RESULT_FILE}")
+        remedy = f"its result is in {folder}; `drmn runs show {name}` shows its trials"
+        raise DrmnError(f"the sweep {name!r} is done", remedy)
     if budget:
         limits = Budget() if budget == ["none"] else parse_budget(budget)
         request = replace(request, budget=limits)
     _check_budget(request, folder)
     result = run_sweep(request, settings, console, resume=True)
-    print_summary(result, settings, console)
+    tell_result(result, settings, as_json=as_json)
 
 
 def _check_budget(request: SweepRequest, folder: Path) -> None:
@@ -143,32 +74,38 @@ def _check_budget(request: SweepRequest, folder: Path) -> None:
         )
 
 
-@runs_app.command("reconcile")
 def reconcile_runs(
     name: Annotated[str | None, typer.Argument(help="Of a sweep; default: all.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what differs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make ledger, Optuna, MLflow and Tune agree about sweeps that nothing runs.
 
     Exit code 0: nothing differed; 1: something did, and was mended unless --dry-run.
     """
-    settings, console = read_settings(), Console(soft_wrap=True)
+    from orchestration.repair.reconciling import reconcile
+    from orchestration.sweep import experiment_name
+
+    settings, console = read_settings(), result_console()
     paths = (settings.home / "sweeps").glob(f"*/{REQUEST_FILE}")
-    differing = False
+    differing: "dict[str, list[Difference]]" = {}
     for sweep in [name] if name else sorted(path.parent.name for path in paths):
         folder = settings.sweep_folder(sweep)
         request = load_request(folder)
         if name is None and (driver := driver_of(folder)):
-            console.print(f"{sweep}: left alone, {driver} runs it", highlight=False)
+            error_console().print(f"{sweep}: left alone, {driver} runs it", highlight=False)
             continue
         found = reconcile(request, settings, experiment_name(request), dry_run=dry_run)
-        _print_differences(console, sweep, found, dry_run=dry_run)
-        differing = differing or bool(found)
-    raise typer.Exit(1 if differing else 0)
+        differing[sweep] = found
+        if not as_json:
+            _print_differences(console, sweep, found, dry_run=dry_run)
+    if as_json:
+        print_json({sweep: [asdict(each) for each in found] for sweep, found in differing.items()})
+    raise typer.Exit(EXIT_FAILED if any(differing.values()) else EXIT_OK)
 
 
 def _print_differences(
-    console: Console, sweep: str, found: list[Difference], *, dry_run: bool
+    console: Console, sweep: str, found: "list[Difference]", *, dry_run: bool
 ) -> None:
     if not found:
         console.print(f"{sweep}: nothing differs", highlight=False)
@@ -180,20 +117,48 @@ def _print_differences(
     console.print(table)
 
 
-@runs_app.command("stop")
 def stop(
     name: SweepName,
     now: Annotated[
         bool, typer.Option("--now", help="Do not wait for the running epochs; they are lost.")
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for its end.")] = 600.0,
+    as_json: Json = False,
 ) -> None:
     """End a running sweep after its running epochs; `drmn runs resume` goes on with it."""
-    folder, console = read_settings().sweep_folder(name), Console(soft_wrap=True)
+    folder, console = read_settings().sweep_folder(name), result_console()
     load_request(folder)
-    driver = stop_driver(folder, name, now=now, timeout_s=timeout)
-    if driver is None:
+    with progress_console(as_json=as_json).status(f"waiting for the running epochs of {name}"):
+        driver = stop_driver(folder, name, now=now, timeout_s=timeout)
+    if as_json:
+        print_json({"sweep": name, "stopped": None if driver is None else asdict(driver)})
+    elif driver is None:
         console.print(f"no process runs the sweep {name}", highlight=False)
-        return
-    console.print(f"{driver} has stopped", highlight=False)
-    console.print(f"continue with `drmn runs resume {name}`", highlight=False)
+    else:
+        console.print(f"{driver} has stopped", highlight=False)
+        console.print(f"continue with `drmn runs resume {name}`", highlight=False)
+
+
+runs_app = make_group("runs", "List, show, watch, stop, resume, reconcile and publish sweeps.")
+_LOOK, _ACT, _SHARE = "Look", "Act", "Share"
+add_command(runs_app, "list", list_runs, panel=_LOOK, examples=("drmn runs list --json",))
+add_command(runs_app, "show", show, panel=_LOOK, examples=("drmn runs show NAME",))
+add_command(
+    runs_app,
+    "resume",
+    resume,
+    panel=_ACT,
+    examples=("drmn runs resume NAME", "drmn runs resume NAME --budget 16h"),
+)
+add_command(
+    runs_app,
+    "stop",
+    stop,
+    panel=_ACT,
+    examples=("drmn runs stop NAME", "drmn runs stop NAME --now"),
+)
+add_command(
+    runs_app, "reconcile", reconcile_runs, panel=_ACT, examples=("drmn runs reconcile --dry-run",)
+)
+add_command(runs_app, "publish", publish, panel=_SHARE, examples=("drmn runs publish NAME",))
+add_command(runs_app, "fetch", fetch, panel=_SHARE, examples=("drmn runs fetch NAME",))

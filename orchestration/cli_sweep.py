@@ -1,26 +1,28 @@
 """``drmn-sweep``: options to a request, the request to a sweep, its result to the terminal."""
 
 import datetime as dt
-import json
 import uuid
-from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 
 from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.variants import ENSEMBLE
-from orchestration.datasets import resolve_data_root
+from orchestration.cli_options import (
+    RESOURCES,
+    Backbone,
+    DataRoot,
+    Dataset,
+    Features,
+    ImageSize,
+    Weights,
+)
 from orchestration.exposure import AllowOpenRay
-from orchestration.feature_choice import HELP as FEATURES_HELP
-from orchestration.feature_choice import FeatureChoice
-from orchestration.planning.showing import print_plan
 from orchestration.recipe import recipe
 from orchestration.request import BetaMode, Pruner, PruningRule, Resources, SweepRequest
-from orchestration.retention import Retention
+from orchestration.retention_rule import Retention
 from orchestration.sampling import SamplerRule
 from orchestration.search_options import (
     PANEL,
@@ -38,36 +40,19 @@ from orchestration.search_options import (
 )
 from orchestration.settings import Settings, read_settings
 from orchestration.stopping.budget import parse_budget
-from orchestration.summary import print_summary
-from orchestration.sweep import plan_sweep, run_sweep
+from orchestration.terminal.manner import Json, print_json, progress_console, result_console
 
-_DATA = "Data and backbone"
-_RESOURCES = "Resources"
 _FINAL = "Final runs"
 _AUTO = "auto"
 
 
 def sweep(
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help="sprites, cub, sun, awa2, cifar-awa2 or a folder.", rich_help_panel=_DATA
-        ),
-    ],
-    data_root: Annotated[
-        Path | None,
-        typer.Option(help="Holds one folder per data set.", rich_help_panel=_DATA),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="resnet101, resnet50, resnet18, densenet169.", rich_help_panel=_DATA),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="A file, 'imagenet' or 'none'.", rich_help_panel=_DATA),
-    ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_DATA)] = None,
-    features: Annotated[str | None, typer.Option(help=FEATURES_HELP, rich_help_panel=_DATA)] = None,
+    dataset: Dataset,
+    data_root: DataRoot = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    features: Features = None,
     trials: Trials = None,
     sampler: Sampler = None,
     grid_points: GridPoints = 3,
@@ -140,7 +125,7 @@ def sweep(
         str | None, typer.Option(help="Of the sweep; default: data set and time.")
     ] = None,
     cpus_per_trial: Annotated[
-        float, typer.Option(help="Threads of a trial.", rich_help_panel=_RESOURCES)
+        float, typer.Option(help="Threads of a trial.", rich_help_panel=RESOURCES)
     ] = 1.0,
     gpus_per_trial: Annotated[
         str | None,
@@ -148,30 +133,32 @@ def sweep(
             help="May be a fraction, such as 0.25; auto: as many trials share a GPU as fit by "
             "measured memory; default: 1 where there is a GPU, else 0.",
             metavar="NUMBER|auto",
-            rich_help_panel=_RESOURCES,
+            rich_help_panel=RESOURCES,
         ),
     ] = None,
     max_concurrent: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Trials at once; default: all that fit.", rich_help_panel=_RESOURCES
+            min=1, help="Trials at once; default: all that fit.", rich_help_panel=RESOURCES
         ),
     ] = None,
     keep_checkpoints: Annotated[
         Retention,
-        typer.Option(help="Which of a trial's stay in the storage.", rich_help_panel=_RESOURCES),
+        typer.Option(help="Which of a trial's stay in the storage.", rich_help_panel=RESOURCES),
     ] = Retention.BEST_AND_LAST,
     allow_open_ray: AllowOpenRay = False,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Say what it would cost and whether it fits; run nothing."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --plan: for machines.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once.
+    """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once."""
+    from orchestration.datasets import resolve_data_root
+    from orchestration.feature_choice import FeatureChoice
+    from orchestration.summary import tell_result
+    from orchestration.sweep import run_sweep
 
-    Example: drmn-sweep --dataset sprites --trials 8
-    """
     given = FeatureChoice.of(features, weights)
     chosen: dict[str, Scalar] = {
         "backbone.name": backbone,
@@ -182,9 +169,7 @@ def sweep(
     chosen |= {"validation.fold": fold, "training.seed": seed}
     config = recipe(dataset, variant_name, chosen, overrides or [])
     settings = read_settings(allow_open_ray=allow_open_ray)
-    console = Console(soft_wrap=True, stderr=as_json)
-    if as_json and not plan:
-        raise ConfigError("--json was given without --plan", "give both, or neither")
+    console = progress_console(as_json=as_json)
     search = searched(
         config,
         trials=trials,
@@ -221,12 +206,14 @@ def sweep(
     if plan:
         _show_plan(request, settings, console, as_json=as_json)
         return
-    print_summary(run_sweep(request, settings, console), settings, console)
+    tell_result(run_sweep(request, settings, console), settings, as_json=as_json)
 
 
 def _gpus(given: str | None) -> float:
     """GPUs per trial; 0 where they are to be measured."""
     if given is None:
+        import torch
+
         return float(torch.cuda.is_available())
     if given == _AUTO:
         return 0.0
@@ -241,8 +228,11 @@ def _gpus(given: str | None) -> float:
 def _show_plan(
     request: SweepRequest, settings: Settings, console: Console, *, as_json: bool
 ) -> None:
+    from orchestration.planning.showing import print_plan
+    from orchestration.sweep import plan_sweep
+
     plan = plan_sweep(request, settings, console)
     if as_json:
-        typer.echo(json.dumps(plan.content(), indent=1))
+        print_json(plan.content())
     else:
-        print_plan(plan, console)
+        print_plan(plan, result_console())

@@ -8,7 +8,6 @@ from drmn.data.store.given_features import GIVEN
 from drmn.errors import ConfigError
 
 GIVEN_WORD = "given"
-HELP = "A published store: s3://... or a folder; 'given': those of res101.mat."
 
 
 @dataclass(frozen=True, kw_only=True)

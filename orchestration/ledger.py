@@ -42,6 +42,10 @@ class TrialHistory:
         """0 before the first epoch has ended."""
         return max(self.epochs, default=0)
 
+    def best(self, objective: str) -> int:
+        """The epoch with the best value, the earliest of equals; 0 before the first."""
+        return max(self.epochs, key=lambda epoch: gain(objective, self.epochs[epoch]), default=0)
+
     def overrides_at(self, epoch: int) -> dict[str, Scalar]:
         """What ``epoch``, from 1, was trained with."""
         before = [after for after in self.changes if after < epoch]

@@ -12,7 +12,7 @@ from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
 from orchestration.population_rules import check_population
-from orchestration.retention import Retention
+from orchestration.retention_rule import Retention
 from orchestration.sampling import (
     SamplerName,
     SamplerRule,

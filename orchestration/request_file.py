@@ -9,7 +9,7 @@ from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.errors import ConfigError, DataError
 from orchestration.request import PruningRule, Resources, SweepRequest
-from orchestration.retention import Retention
+from orchestration.retention_rule import Retention
 from orchestration.sampling import SamplerRule
 from orchestration.stopping.budget import Budget
 from search_spaces.domain import Choice, Domain, LogUniform, Uniform

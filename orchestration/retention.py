@@ -1,25 +1,12 @@
 """Which of a trial's checkpoints stay in Tune's storage."""
 
-from enum import StrEnum
 from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
 
 from orchestration.objective import direction
-
-
-class Retention(StrEnum):
-    """What is kept of a trial; the rest is removed after a newer one has been stored whole."""
-
-    BEST_AND_LAST = "best,last"
-    LAST = "last"
-    ALL = "all"
-
-    @property
-    def num_kept(self) -> int | None:
-        """Of a trial, at most; None: all."""
-        return {Retention.BEST_AND_LAST: 2, Retention.LAST: 1, Retention.ALL: None}[self]
+from orchestration.retention_rule import Retention
 
 
 class KeepCheckpoints(tune.Callback):

@@ -36,6 +36,10 @@ class SingleRun:
     """Train on trainval and evaluate on test once, after the last epoch; else on validation."""
     num_devices: int
     resume: bool
+    silent: bool = False
+    """Tell of no epoch."""
+    on_stderr: bool = False
+    """Where epochs are told of, unless on stdout."""
 
 
 def train_single(run: SingleRun) -> None:
@@ -74,7 +78,7 @@ def _member(world: World, device: torch.device, run: SingleRun) -> None:
     trainer = Trainer(config, split, source, device, world=world)
     if run.resume:
         trainer.restore(Path(run.out))
-    _train(trainer, Path(run.out), Console(quiet=not world.is_main))
+    _train(trainer, Path(run.out), _console(world, run))
     logits = trainer.evaluate()
     if world.is_main:
         logits.save(Path(run.out) / "logits.parquet")
@@ -83,6 +87,10 @@ def _member(world: World, device: torch.device, run: SingleRun) -> None:
         model = make_model(trainer.state(), config, dataset, split, record, manifest=manifest)
         model.save(Path(run.out) / MODEL_FILE)
         _write_scores(Path(run.out), config, split, score(logits, config.inference))
+
+
+def _console(world: World, run: SingleRun) -> Console:
+    return Console(quiet=run.silent or not world.is_main, stderr=run.on_stderr)
 
 
 def _train(trainer: Trainer, out: Path, console: Console) -> None:

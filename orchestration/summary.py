@@ -1,5 +1,7 @@
 """What a sweep prints at its end."""
 
+import json
+
 from rich import box
 from rich.console import Console, Group
 from rich.table import Table
@@ -15,9 +17,10 @@ from drmn.names import (
 from drmn.presets import PAPER_SCORES
 from orchestration.events import Fate
 from orchestration.final import FinalScores
-from orchestration.finishing import SweepResult
+from orchestration.finishing import RESULT_FILE, SweepResult
 from orchestration.front import front_table
 from orchestration.settings import Settings
+from orchestration.terminal.manner import print_json, result_console
 from orchestration.tracking import ui_command
 
 NOTES = {
@@ -34,6 +37,16 @@ _LEAKED = (
     "best-on-test: settings, epoch and beta were chosen on test images. These numbers are not "
     "results and must not stand beside any."
 )
+
+
+def tell_result(result: SweepResult, settings: Settings, *, as_json: bool) -> None:
+    """On stdout: ``result.json`` with its folder, or what a person wants to know."""
+    if not as_json:
+        print_summary(result, settings, result_console())
+        return
+    content = json.loads((result.folder / RESULT_FILE).read_text())
+    experiment = {"experiment_id": result.experiment_id, "trouble": result.tracking_trouble}
+    print_json({"folder": str(result.folder), "mlflow": experiment, **content})
 
 
 def print_summary(result: SweepResult, settings: Settings, console: Console) -> None:

@@ -1,10 +1,10 @@
 """A report in the format that was asked for."""
 
-from enum import StrEnum
 from pathlib import Path
 
 from drmn.atomic import replacing
 from orchestration.report.cost import cost_table
+from orchestration.report.formats import Format
 from orchestration.report.latex import to_latex
 from orchestration.report.notes import LEAKING, reading_notes
 from orchestration.report.page import html_page
@@ -19,15 +19,6 @@ from orchestration.report.tables import (
 )
 from orchestration.settings import Settings
 from orchestration.study.files import StudyFolder
-
-
-class Format(StrEnum):
-    """What a report can be written as."""
-
-    HTML = "html"
-    MARKDOWN = "md"
-    CSV = "csv"
-    LATEX = "tex"
 
 
 def write_report(

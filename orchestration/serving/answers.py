@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from drmn.deployed.prediction import Prediction, Predictor
-
-TOP_CLASSES, TOP_ATTRIBUTES = 5, 5
+from orchestration.serving.amounts import TOP_ATTRIBUTES, TOP_CLASSES
 
 
 @dataclass(frozen=True, kw_only=True)

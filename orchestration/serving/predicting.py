@@ -10,7 +10,8 @@ from drmn.data.pictures import open_picture
 from drmn.data.transforms import Pixels, square_pixels
 from drmn.deployed.prediction import BATCH_SIZE, Prediction, Predictor
 from drmn.errors import DataError
-from orchestration.serving.answers import TOP_ATTRIBUTES, TOP_CLASSES, Answer, answer
+from orchestration.serving.amounts import TOP_ATTRIBUTES, TOP_CLASSES
+from orchestration.serving.answers import Answer, answer
 from orchestration.serving.overlay import MAX_OVERLAID, save_overlay
 
 

@@ -18,7 +18,8 @@ from drmn.deployed.given_classes import parse_classes
 from drmn.deployed.prediction import Predictor
 from drmn.deployed.saved_model import SavedModel, load_model
 from drmn.errors import DataError
-from orchestration.serving.answers import TOP_ATTRIBUTES, TOP_CLASSES, Answer, answer
+from orchestration.serving.amounts import TOP_ATTRIBUTES, TOP_CLASSES
+from orchestration.serving.answers import Answer, answer
 
 IMAGE = "image"
 DEFAULTS: Mapping[str, str | bool | int] = {

@@ -11,6 +11,7 @@ from drmn.errors import ConfigError
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC
 from orchestration.report.cost import cost_table
 from orchestration.report.curves import beta_curves, swept_curve
+from orchestration.report.formats import Format
 from orchestration.report.importance import importances
 from orchestration.report.results import Results, load_results
 from orchestration.report.tables import (
@@ -21,7 +22,7 @@ from orchestration.report.tables import (
     to_csv,
     to_markdown,
 )
-from orchestration.report.writing import Format, plain_report, write_report
+from orchestration.report.writing import plain_report, write_report
 from orchestration.settings import read_settings
 from orchestration.study.catalogue import known_study
 from orchestration.study.files import StudyFolder

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from study_files import fake_record, fake_study
 
 from drmn.errors import ConfigError
+from orchestration.report.formats import Format
 from orchestration.report.results import load_results
 from orchestration.report.shown import Shown
-from orchestration.report.writing import Format, write_report
+from orchestration.report.writing import write_report
 from orchestration.settings import read_settings
 from orchestration.study.catalogue import known_study
 from orchestration.study.files import StudyFolder

@@ -7,7 +7,8 @@ from ray import tune
 from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
 
-from orchestration.retention import KeepCheckpoints, Retention
+from orchestration.retention import KeepCheckpoints
+from orchestration.retention_rule import Retention
 
 SCORES = [0.1, 0.5, 0.3, 0.2]
 

@@ -1,0 +1,1 @@
+"""How a command speaks: streams and verbosity, exit codes, mistakes, unexpected errors."""
