@@ -51,7 +51,6 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--grace-period", "0"], "grace_period"),
         (["--gpus-per-trial", "1.5"], "drmn train --devices"),
         (["--gpus-per-trial", "some"], "must be a number or 'auto'"),
-        (["--json"], "without --plan"),
         (["--backbone", "resnet19"], "'resnet18'"),
         (["--trials", "many"], "--trials"),
         (["--sampler", "grid", "--trials", "5"], "must be 82"),
@@ -63,7 +62,7 @@ def test_absent_data_is_a_mistake_that_says_what_is_expected_where(
         (["--beta", "exact", "--objective", "val/gzsl_harmonic"], "--beta search"),
         (["--enqueue", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
         (["--final-seeds", "0"], "--final-seeds"),
-        (["--trails", "3"], "--trials"),
+        (["--trails", "3"], "Did you mean --trials?"),
         (["--name", "it's/mine"], "must be letters"),
         (["--set", "optimiser.beta1=2"], "beta1"),
         (["--set", "model.fusion.channels=0"], "channels"),
@@ -91,7 +90,7 @@ def test_the_options_are_pinned(tmp_path: Path) -> None:
         "--grace-period", "--reduction-factor", "--fold", "--seed",
         "--pruner", "--min-samples", "--budget",
         "--set", "--name", "--cpus-per-trial", "--gpus-per-trial", "--max-concurrent",
-        "--final-seeds", "--no-paper-final", "--plan", "--json",
+        "--final-seeds", "--no-paper-final", "--plan", "--json", "--verbose", "--quiet",
     }  # fmt: skip
 
 
