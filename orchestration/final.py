@@ -4,7 +4,7 @@ import json
 import math
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from drmn.metrics import score
 from drmn.presets import preset
 from drmn.training import Trainer
 from orchestration.levels import open_levels
+from orchestration.provenance.load import LoadMeter
+from orchestration.provenance.machine import machine
 from orchestration.study.statistics import Interval, t_interval
 from orchestration.trainable import TrialContext, device_memory_errors
 from search_spaces.domain import SearchSpace
@@ -35,21 +37,24 @@ class FinalResult:
     scores: dict[str, float]
     history: list[dict[str, float]]
     files: dict[str, bytes]
+    machine: dict[str, str] = field(default_factory=dict)
+    """That trained it; empty where it was not written down."""
 
     def save(self, folder: Path) -> None:
         """Each file whole; ``scores.json`` last, so that its presence means all are there."""
-        for name, content in self.files.items():
+        for name, file in self.files.items():
             with replacing(folder / name) as temporary:
-                temporary.write_bytes(content)
+                temporary.write_bytes(file)
         with replacing(folder / SCORES_FILE) as temporary:
-            temporary.write_text(json.dumps({"scores": self.scores, "history": self.history}))
+            content = {"scores": self.scores, "history": self.history, "machine": self.machine}
+            temporary.write_text(json.dumps(content))
 
     @classmethod
     def load(cls, folder: Path) -> "FinalResult":
         """Inverse of :meth:`save`."""
         content = json.loads((folder / SCORES_FILE).read_text())
         files = {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name != SCORES_FILE}
-        return cls(scores=content["scores"], history=content["history"], files=files)
+        return cls(**content, files=files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,15 +116,26 @@ def train_and_test(context: TrialContext) -> FinalResult:
     source = open_levels(dataset, config, context.features)
     with device_memory_errors(config):
         trainer = Trainer(config, test_split(dataset), source, device=context.device)
+        load = LoadMeter(context.device)
         epochs = range(config.training.epochs)
-        history = [trainer.train_epoch(evaluate=False).metrics for _ in epochs]
+        history = [_epoch(trainer, load) for _ in epochs]
         logits = trainer.evaluate()
     with tempfile.TemporaryDirectory(prefix="drmn-final-") as name:
         folder = Path(name)
         trainer.save(folder)
         logits.save(folder / "logits.parquet")
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-    return FinalResult(scores=score(logits, config.inference), history=history, files=files)
+    return FinalResult(
+        scores=score(logits, config.inference),
+        history=history,
+        files=files,
+        machine=machine(context.device),
+    )
+
+
+def _epoch(trainer: Trainer, load: LoadMeter) -> dict[str, float]:
+    """Train one; its losses, times and the machine's load."""
+    return {**trainer.train_epoch(evaluate=False).metrics, **load.take()}
 
 
 def winner_config(

@@ -8,28 +8,45 @@ from pathlib import Path
 from drmn.config import Config
 from drmn.names import phased
 from orchestration.final import WINNER, Contender, FinalResult, FinalScores
-from orchestration.tracking import Status, Tag, Tracker
+from orchestration.notes.of_sweeps import final_note
+from orchestration.provenance.tags import machine_tags
+from orchestration.seed_means import shown_means
+from orchestration.tracking import DataInput, Status, Tag, Tracker
 from orchestration.trial_logging import SweepRun
 
 
 def log_tested(
-    tracker: Tracker, parent: SweepRun, tested: FinalScores, tags: Mapping[str, str]
+    tracker: Tracker,
+    parent: SweepRun,
+    tested: FinalScores,
+    tags: Mapping[str, str],
+    data: DataInput,
 ) -> None:
-    """A contender's runs; the winner's test scores are repeated on the sweep's own run."""
+    """A contender's runs; the winner's test scores are repeated on the sweep's own run.
+
+    ``tags`` and ``data`` say what the final runs read, which is not what trials do.
+    """
     contender, config = tested.contender, tested.contender.config
     name = "final" if contender.name == WINNER else f"final, {contender.name}'s setting"
     key = final_key(parent.sweep, contender)
     run_tags = {**parent.tags, **tags, Tag.KIND: "final", Tag.CONFIG_HASH: config.hash()}
     run_id = tracker.open_run(key, name, run_tags, parent.run_id)
     tracker.log_params(run_id, config.flat())
+    tracker.log_dataset(run_id, data)
+    tracker.describe(run_id, final_note(parent.name, tested))
     for seed, result in tested.results.items():
-        seed_tags = {**run_tags, Tag.KIND: "final-seed", Tag.SEED: str(seed)}
+        seed_tags = {**run_tags, **machine_tags(result.machine)}
+        seed_tags |= {Tag.KIND: "final-seed", Tag.SEED: str(seed)}
         seed_key = final_key(parent.sweep, contender, seed)
         seed_id = tracker.open_run(seed_key, f"{name}, seed {seed}", seed_tags, run_id)
+        tracker.log_dataset(seed_id, data)
+        alone = FinalScores(contender=contender, results={seed: result})
+        tracker.describe(seed_id, final_note(parent.name, alone))
         _log_run(tracker, seed_id, contender.run_config(seed), result)
     targets = [run_id, parent.run_id] if contender.name == WINNER else [run_id]
     for target in targets:
-        tracker.show_metrics(target, _summary(tested), config.training.epochs)
+        scores = {seed: result.scores for seed, result in tested.results.items()}
+        tracker.show_metrics(target, shown_means(scores, "test"), config.training.epochs)
     tracker.close_run(run_id, Status.FINISHED)
 
 
@@ -37,17 +54,6 @@ def final_key(sweep: str, contender: Contender, seed: int | None = None) -> str:
     """The trial key of a contender's run in MLflow, or of one of its seeds' runs."""
     key = f"{sweep}/final-{contender.name}-{contender.config.hash()}"
     return key if seed is None else f"{key}/{seed}"
-
-
-def _summary(tested: FinalScores) -> dict[str, float]:
-    """``test/gzsl_harmonic`` is the mean; its limits end in ``_ci95_low`` and ``_ci95_high``."""
-    means = {phased("test", name): value for name, value in tested.means().items()}
-    limits = {
-        f"{phased('test', name)}_ci95_{side}": value
-        for side, values in tested.limits().items()
-        for name, value in values.items()
-    }
-    return means | limits
 
 
 def _log_run(tracker: Tracker, run_id: str, config: Config, result: FinalResult) -> None:

@@ -26,7 +26,9 @@ from orchestration.final import (
 from orchestration.final_logging import log_tested
 from orchestration.final_runs import FinalRuns
 from orchestration.ledger import Ledger, Winner
-from orchestration.provenance import data_tags
+from orchestration.notes.of_sweeps import sweep_note
+from orchestration.provenance.data_input import data_input
+from orchestration.provenance.tags import data_tags
 from orchestration.request import SweepRequest
 from orchestration.tracking import Tag, Tracker
 from orchestration.trainable import TrialContext
@@ -86,8 +88,11 @@ class Finishing:
         winner = self.ledger.winner(*self.request.objectives)
         self.tracker.show_metrics(self.parent.run_id, winner.metrics, winner.epoch)
         tested = self._tested(self._contenders(winner))
+        data = data_input(self.dataset, test_split(self.dataset))
         for each in tested:
-            log_tested(self.tracker, self.parent, each, self._tags())
+            log_tested(self.tracker, self.parent, each, self._tags(), data)
+        note = sweep_note(self.request, self.ledger.histories(), tested)
+        self.tracker.describe(self.parent.run_id, note)
         return SweepResult(
             name=self.request.name,
             folder=self.folder,

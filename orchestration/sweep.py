@@ -18,10 +18,10 @@ from orchestration.cluster import check_feasible, cluster
 from orchestration.data_pictures import log_pictures
 from orchestration.finishing import Finishing, SweepResult, write_result
 from orchestration.ledger import LEDGER_FILE, Ledger
-from orchestration.levels import prepare_levels, weights_hash
+from orchestration.levels import prepare_levels
+from orchestration.notes.of_sweeps import sweep_note
 from orchestration.planning.making import make_plan, with_measured_share
 from orchestration.planning.plan import Plan, comparison
-from orchestration.provenance import code_tags, command_line, data_tags
 from orchestration.publishing import check_places, publish_if_wanted
 from orchestration.request import SweepRequest
 from orchestration.request_file import REQUEST_FILE, check_is_new, save_request, write_request
@@ -30,7 +30,8 @@ from orchestration.searching import SearchParts, SweepInterruptedError, search
 from orchestration.serving.final_model import FinalModel
 from orchestration.settings import Settings
 from orchestration.stopping.driver import driving
-from orchestration.tracking import Status, Tag, Tracker
+from orchestration.sweep_run import open_sweep_run
+from orchestration.tracking import Status, Tracker
 from orchestration.trainable import TrialContext
 from orchestration.trial_logging import SweepRun, TrialLogger
 
@@ -168,16 +169,22 @@ class _Sweep:
         self._tracker = tracker
 
     def run(self) -> SweepResult:
-        parent = self._open_parent()
+        parent = open_sweep_run(self._tracker, self._request, self._dataset, self._features)
+        cache_root = self._settings.cache_root
+        log_pictures(self._tracker, parent.run_id, self._dataset, cache_root, self._console)
         status = Status.FAILED
         try:
+            self._describe(parent)
             self._search(parent)
+            self._describe(parent)
             result = self._finishing(parent).run()
             status = Status.FINISHED
         except (SweepInterruptedError, KeyboardInterrupt):
             status = Status.STOPPED
             raise
         finally:
+            if status is not Status.FINISHED:
+                self._describe(parent)
             self._tracker.close_run(parent.run_id, status)
             outcome = self._tracker.finish()
             if status is not Status.FINISHED and outcome.message:
@@ -200,22 +207,10 @@ class _Sweep:
             said = model.publish(self._settings)
         self._console.print(escape(said), highlight=False)
 
-    def _open_parent(self) -> SweepRun:
-        request = self._request
-        split = validation_split(self._dataset, request.config.validation)
-        tags = {
-            **code_tags(request.config, request.variant),
-            **data_tags(self._dataset, split),
-            Tag.SWEEP: request.name,
-        }
-        if self._features is not None:
-            tags[Tag.WEIGHTS_HASH] = weights_hash(self._features)
-        parent_tags = {**tags, Tag.KIND: "sweep", Tag.COMMAND: command_line()}
-        run_id = self._tracker.open_run(request.key, f"sweep {request.name}", parent_tags)
-        self._tracker.log_params(run_id, request.config.flat())
-        cache_root = self._settings.cache_root
-        log_pictures(self._tracker, run_id, self._dataset, cache_root, self._console)
-        return SweepRun(run_id=run_id, sweep=request.key, tags=tags, config=request.config)
+    def _describe(self, parent: SweepRun) -> None:
+        """The trials as the ledger has them now."""
+        note = sweep_note(self._request, self._ledger.histories())
+        self._tracker.describe(parent.run_id, note)
 
     def _search(self, parent: SweepRun) -> None:
         parts = SearchParts(

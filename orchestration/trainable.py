@@ -24,6 +24,8 @@ from drmn.training import Trainer
 from orchestration.checkpoints import restore_newest, store_missing
 from orchestration.events import CHANGED, CHECKPOINTS, OVERRIDES
 from orchestration.levels import open_levels
+from orchestration.provenance.load import SYSTEM, LoadMeter
+from orchestration.provenance.machine import MACHINE, machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +61,22 @@ class DrmnTrainable(tune.Trainable):
         self._context = context
         self._trainer: Trainer | None = None
         self._data = _open_data(context)
+        self._machine, self._load = machine(context.device), LoadMeter(context.device)
         self._start(config)
 
     def step(self) -> dict[str, Any]:
-        """Tune's hook: one epoch's metrics and the trainer's own epoch count."""
+        """Tune's hook: one epoch's metrics and load, and the trainer's own epoch count."""
         assert self._trainer is not None
         last = self._trainer.config.training.epochs
         with device_memory_errors(self._trainer.config):
             result = self._trainer.train_epoch()
-        return {**result.metrics, EPOCH: result.epoch, "done": result.epoch >= last}
+        return {
+            **result.metrics,
+            EPOCH: result.epoch,
+            "done": result.epoch >= last,
+            MACHINE: self._machine,
+            SYSTEM: self._load.take(),
+        }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Tune's hook."""

@@ -8,6 +8,7 @@ from optuna.storages import BaseStorage
 from orchestration.events import Fate
 from orchestration.finishing import RESULT_FILE
 from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.notes.of_sweeps import sweep_note
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import JOURNAL_FILE, Journal
 from orchestration.reconcile import park_unfinished, settle_study
@@ -75,11 +76,13 @@ class _Books:
         self._rule = Journal(rule, folder / JOURNAL_FILE).rule
         storage = open_storage(settings.study_storage, folder / STUDY_FILE)
         self._study = _existing_study(request.key, storage)
+        self._is_finished = (folder / RESULT_FILE).exists()
         self._runs = SweepRuns(
             DirectTracker(settings, experiment),
             request.key,
             request.config,
-            is_finished=(folder / RESULT_FILE).exists(),
+            objective=request.objective,
+            is_finished=self._is_finished,
         )
         self._tune = TuneStates(settings.sweep_storage, request.key, self._ledger.num_attempts())
 
@@ -102,6 +105,8 @@ class _Books:
                 self._ledger.ended(name, Fate.STOPPED, history.last_epoch, DIED)
         histories = self._ledger.histories()
         self._runs.mend(histories, true_fates(self._study, histories, self._rule))
+        if not self._is_finished:
+            self._runs.describe(sweep_note(self._request, self._ledger.histories()))
         self._tune.mend()
 
 

@@ -11,7 +11,7 @@ from orchestration.tracking import DirectTracker, RunRecord, Status, Tag
 from orchestration.trial_logging import FATE_STATUS, SweepRun, logged_metrics, open_trial_run
 
 _RUNNING = "RUNNING"
-_OF_THE_PARENT_ALONE = {Tag.KIND, Tag.COMMAND, Tag.TRIAL_KEY}
+_OF_THE_PARENT_ALONE = {Tag.KIND, Tag.COMMAND, Tag.TRIAL_KEY, Tag.HOST, Tag.CPU, Tag.GPU}
 
 
 class SweepRuns:
@@ -21,15 +21,23 @@ class SweepRuns:
         tracker: of the sweep's experiment.
         key: the sweep's on shared servers.
         config: of the sweep, before any trial's overrides.
+        objective: by which trials are judged.
         is_finished: whether the winner has been tested.
     """
 
     def __init__(
-        self, tracker: DirectTracker, key: str, config: Config, *, is_finished: bool
+        self,
+        tracker: DirectTracker,
+        key: str,
+        config: Config,
+        *,
+        objective: str,
+        is_finished: bool,
     ) -> None:
         self._tracker = tracker
         self._key = key
         self._config = config
+        self._objective = objective
         self._ending = Status.FINISHED if is_finished else Status.STOPPED
         self._records = tracker.runs_of(key)
 
@@ -65,6 +73,11 @@ class SweepRuns:
             if record.status == _RUNNING:
                 self._tracker.close_run(record.run_id, self._ending)
 
+    def describe(self, note: str) -> None:
+        """Have the sweep's own run say this, unless it was never begun."""
+        if self._key in self._records:
+            self._tracker.describe(self._records[self._key].run_id, note)
+
     def _of_trial(self, name: str, history: TrialHistory, status: Status) -> list[Difference]:
         record = self._records.get(f"{self._key}/{name}")
         if record is None:
@@ -82,11 +95,13 @@ class SweepRuns:
         return found
 
     def _mend_trial(self, name: str, history: TrialHistory, status: Status) -> None:
-        run_id = open_trial_run(self._tracker, self._parent(), name, history.overrides)
+        parent = self._parent()
+        run_id = open_trial_run(self._tracker, parent, name, history.overrides)
         known = self._tracker.steps(run_id, LOSS_TOTAL)
         lacking = {e: logged_metrics(m) for e, m in history.epochs.items() if e not in known}
         if lacking:
             self._tracker.log_epochs(run_id, lacking)
+        self._tracker.describe(run_id, parent.note(name, history))
         self._tracker.close_run(run_id, status)
 
     def _lacking(self, record: RunRecord, history: TrialHistory) -> set[int]:
@@ -104,7 +119,15 @@ class SweepRuns:
             for key, value in record.tags.items()
             if key.startswith("drmn.") and key not in _OF_THE_PARENT_ALONE
         }
-        return SweepRun(run_id=record.run_id, sweep=self._key, tags=tags, config=self._config)
+        return SweepRun(
+            run_id=record.run_id,
+            sweep=self._key,
+            tags=tags,
+            config=self._config,
+            data=record.data,
+            name=record.tags.get(Tag.SWEEP, ""),
+            objective=self._objective,
+        )
 
     def _trial_config(self, history: TrialHistory) -> Config:
         return self._config.with_overrides(history.overrides)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from orchestration.report.results import Results, Seed
 from orchestration.report.tables import Table
 
-_DATASET_TAG = "drmn.dataset"
+_HASHES = ("drmn.git_sha", "drmn.data_hash", "drmn.split_hash", "drmn.weights_hash")
+_SHOWN = (*_HASHES, "drmn.protocol", "drmn.gpu")
 
 
 def origin_tables(results: Results) -> Iterator[Table]:
@@ -43,7 +44,7 @@ def _hashes(seeds: list[Seed]) -> Table:
             (seed.run.dataset, tag, value)
             for seed in seeds
             for tag, value in seed.result.tags.items()
-            if tag != _DATASET_TAG
+            if tag in _SHOWN
         }
     )
     return Table(

@@ -5,12 +5,13 @@ import io
 import math
 from dataclasses import dataclass
 
-from drmn.names import CZSL_TOP1, GZSL_HARMONIC, GZSL_SEEN, GZSL_UNSEEN
+from drmn.names import GZSL_HARMONIC
+from orchestration.notes.writing import SCORES
 from orchestration.report.paper_tables import PAPER_ROWS
 from orchestration.report.results import Cell, Compared, Results
-from orchestration.study.statistics import Interval
+from orchestration.study.statistics import Interval, plus_minus
 
-METRICS = {CZSL_TOP1: "Acc", GZSL_UNSEEN: "U", GZSL_SEEN: "S", GZSL_HARMONIC: "H"}
+METRICS = SCORES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +68,6 @@ def to_csv(table: Table) -> str:
     writer.writerow(table.header)
     writer.writerows(table.rows)
     return file.getvalue()
-
-
-def plus_minus(interval: Interval) -> str:
-    """``43.1 ± 0.8``; without the second part for one seed."""
-    half = (interval.high - interval.low) / 2
-    mean = f"{100 * interval.mean:.1f}"
-    return mean if math.isnan(half) else f"{mean} ± {100 * half:.1f}"
 
 
 def _difference_row(each: Compared) -> list[str]:

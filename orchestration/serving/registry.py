@@ -12,20 +12,19 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, Run
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from drmn.deployed.saved_model import Record, SavedModel, load_model
 from drmn.errors import DataError
 from orchestration.objective import gain
-from orchestration.serving.packaging import package
+from orchestration.serving.logged_model import log_model
 from orchestration.settings import Settings
 from orchestration.tracking import Tag, TrackingError
 
 CHAMPION = "champion"
 BEST_ON_TEST = "best-on-test"
-MODEL_NAME = "model"
 MODEL_KEY = "drmn.model_key"
 OBJECTIVE, OBJECTIVE_VALUE = "drmn.objective", "drmn.objective_value"
 
@@ -113,7 +112,7 @@ class _Registration:
         version = self._find()
         if version is None:
             run = self._run()
-            logged = self._log(path, run)
+            logged = log_model(self._client, path, run, self._saved.config, self._tags())
             version = self._client.create_model_version(
                 self._name,
                 logged.artifact_location,
@@ -155,22 +154,6 @@ class _Registration:
                 "let the sweep's runs arrive first: drmn runs reconcile",
             )
         return runs[0]
-
-    def _log(self, path: Path, run: Run) -> LoggedModel:
-        tags = {Tag.TRIAL_KEY.value: self._run_key, **self._tags()}
-        model = self._client.create_logged_model(
-            run.info.experiment_id,
-            MODEL_NAME,
-            run.info.run_id,
-            tags=tags,
-            model_type="drmn",
-        )
-        with tempfile.TemporaryDirectory(prefix="drmn-package-") as folder:
-            target = Path(folder) / MODEL_NAME
-            package(path, target, model_id=model.model_id, run_id=run.info.run_id)
-            self._client.log_model_artifacts(model.model_id, str(target))
-        self._client.finalize_logged_model(model.model_id, "READY")
-        return model
 
     def _tags(self) -> dict[str, str]:
         selection = self._selection

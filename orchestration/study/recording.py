@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from drmn.data.dataset import Dataset
 from drmn.errors import ConfigError
-from orchestration.provenance import command_line
+from orchestration.provenance.tags import command_line
 from orchestration.study.files import StudyFolder, StudyRecord
 from orchestration.study.request import StudyRequest
 from orchestration.study.training import study_split

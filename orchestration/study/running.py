@@ -12,16 +12,20 @@ from rich.console import Console
 
 from drmn.config import Config
 from drmn.data.dataset import Dataset, load_dataset
+from drmn.data.splits import Split
 from drmn.errors import DrmnError
 from drmn.names import GZSL_HARMONIC
 from orchestration.cluster import check_feasible, cluster
 from orchestration.data_pictures import log_pictures
 from orchestration.levels import prepare_levels
-from orchestration.provenance import code_tags, command_line, data_tags
+from orchestration.provenance.data_input import data_input
+from orchestration.provenance.machine import drivers_machine
+from orchestration.provenance.origin_files import log_origin
+from orchestration.provenance.tags import code_tags, command_line, data_tags, machine_tags
 from orchestration.settings import Settings
 from orchestration.study.definition import Run
 from orchestration.study.files import StudyFolder, StudyRecord, TrainingResult
-from orchestration.study.mlflow_runs import StudyRuns
+from orchestration.study.mlflow_runs import StudyOrigin, StudyRuns, known_scores
 from orchestration.study.publishing import experiment
 from orchestration.study.recording import open_record
 from orchestration.study.request import StudyRequest
@@ -166,10 +170,11 @@ class _Work:
                 self._log(key, self._folder.result(key), mlflow_runs[wanting[0].dataset])
 
     def _log(self, key: str, result: TrainingResult, mlflow_runs: StudyRuns) -> None:
-        """Each row of a training, once."""
+        """Each row of a training, its seed once."""
         logged = self._folder.logged(key)
         for run in self._wanting[key]:
             if run.config.hash() in logged:
+                mlflow_runs.go_on(run)
                 continue
             scores = mlflow_runs.log_seed(run, result, self._folder.training(key))
             logged.append(run.config.hash())
@@ -183,21 +188,27 @@ class _Work:
 
     def _open_runs(self, record: StudyRecord, dataset: str, tags: dict[str, str]) -> StudyRuns:
         tracker = Tracker(self._settings, experiment(dataset), self._folder.path)
-        part = self._request.study.part
-        runs = StudyRuns(
-            tracker,
-            self._request.name,
-            part,
-            {**tags, Tag.COMMAND: command_line()},
-            record.bases[dataset],
+        origin = StudyOrigin(
+            name=self._request.name,
+            study=self._request.study,
+            dataset=dataset,
+            protocol=record.protocols[dataset],
+            data=data_input(self._datasets[dataset], self._split(dataset)),
+            tags=tags,
+            own_tags={Tag.COMMAND: command_line(), **machine_tags(drivers_machine())},
         )
+        runs = StudyRuns(tracker, origin, record, known_scores(self._folder, record, dataset))
+        log_origin(tracker, runs.run_id)
         cache_root = self._settings.cache_root
         log_pictures(tracker, runs.run_id, self._datasets[dataset], cache_root, self._console)
         return runs
 
-    def _tags(self, dataset: str) -> dict[str, str]:
+    def _split(self, dataset: str) -> Split:
         base = self._request.bases[dataset]
-        split = study_split(self._datasets[dataset], base, self._request.study.part)
+        return study_split(self._datasets[dataset], base, self._request.study.part)
+
+    def _tags(self, dataset: str) -> dict[str, str]:
+        base, split = self._request.bases[dataset], self._split(dataset)
         tags = {
             **code_tags(base, self._request.study.name),
             **data_tags(self._datasets[dataset], split),

@@ -66,6 +66,13 @@ def t_interval(values: Values, confidence: float = 0.95) -> Interval:
     return Interval(mean=mean, low=mean - half, high=mean + half)
 
 
+def plus_minus(interval: Interval) -> str:
+    """Per cent: ``43.1 ± 0.8``; without the second part for one seed."""
+    half = (interval.high - interval.low) / 2
+    mean = f"{100 * interval.mean:.1f}"
+    return mean if math.isnan(half) else f"{mean} ± {100 * half:.1f}"
+
+
 def bootstrap_interval(
     values: Float[np.ndarray, "n K"],
     confidence: float = 0.95,

@@ -4,7 +4,6 @@ Epoch by epoch; at its end the evaluation part is read once, and logits and expl
 study's storage as a Tune checkpoint, which the driver fetches.
 """
 
-import socket
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,10 +23,12 @@ from drmn.data.store.given_features import GIVEN
 from drmn.names import EPOCH
 from drmn.training import Trainer
 from orchestration.levels import open_levels
+from orchestration.provenance.load import LoadMeter
+from orchestration.provenance.machine import MACHINE, machine
 from orchestration.study.definition import Part
 from orchestration.study.files import EXPLANATION_FILE, LOGITS_FILE
 
-DURATION, HOST, WEIGHTS_HASH = "duration_s", "host", "weights_hash"
+DURATION, WEIGHTS_HASH = "duration_s", "weights_hash"
 """Keys of the last report, beside the epoch's metrics."""
 
 _NUM_EXPLAINED = 6
@@ -61,9 +62,10 @@ def run_training(flat: dict[str, Scalar], context: TrainingContext) -> None:
     torch.set_num_threads(context.num_threads)
     started = time.perf_counter()
     trainer, weights_hash = _trainer(flat, context)
+    load = LoadMeter(trainer.device)
     for _ in range(trainer.config.training.epochs - 1):
         result = trainer.train_epoch(evaluate=False)
-        tune.report({**result.metrics, EPOCH: result.epoch})
+        tune.report({**result.metrics, **load.take(), EPOCH: result.epoch})
     result = trainer.train_epoch(evaluate=False)
     logits = trainer.evaluate()
     with tempfile.TemporaryDirectory(prefix="drmn-study-") as name:
@@ -72,9 +74,10 @@ def run_training(flat: dict[str, Scalar], context: TrainingContext) -> None:
         np.savez_compressed(folder / EXPLANATION_FILE, allow_pickle=False, **explain(trainer))
         last = {
             **result.metrics,
+            **load.take(),
             EPOCH: result.epoch,
             DURATION: time.perf_counter() - started,
-            HOST: socket.gethostname(),
+            MACHINE: machine(trainer.device),
             WEIGHTS_HASH: weights_hash,
         }
         tune.report(last, checkpoint=tune.Checkpoint.from_directory(folder))

@@ -12,6 +12,8 @@ from drmn.config_tree import Scalar
 from drmn.names import EPOCH
 from orchestration.checkpoints import check_writable, tune_storage
 from orchestration.cluster import default_concurrency
+from orchestration.provenance.machine import HOST, MACHINE
+from orchestration.provenance.tags import machine_tags
 from orchestration.request import Resources
 from orchestration.study.definition import Run
 from orchestration.study.files import (
@@ -22,7 +24,6 @@ from orchestration.study.files import (
 )
 from orchestration.study.training import (
     DURATION,
-    HOST,
     WEIGHTS_HASH,
     TrainingContext,
     run_training,
@@ -153,6 +154,10 @@ class _Keeper(tune.Callback):
             config=flat,
             history=[epochs[epoch] for epoch in sorted(epochs)],
             duration_s=float(last[DURATION]),
-            host=str(last[HOST]),
-            tags={**self._tags[run.dataset], Tag.WEIGHTS_HASH: str(last[WEIGHTS_HASH])},
+            host=str(last[MACHINE][HOST]),
+            tags={
+                **self._tags[run.dataset],
+                **machine_tags(last[MACHINE]),
+                Tag.WEIGHTS_HASH: str(last[WEIGHTS_HASH]),
+            },
         )

@@ -8,11 +8,14 @@ import os
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")  # s; the lane waits and tries again,
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # so that a single call fails fast
 
 from orchestration.tracking.direct import DirectTracker
 from orchestration.tracking.names import (
+    DataInput,
+    MlflowTag,
     OutageError,
     RefusedError,
     Status,
@@ -20,11 +23,14 @@ from orchestration.tracking.names import (
     TrackingError,
 )
 from orchestration.tracking.outbox import Outcome
-from orchestration.tracking.server import RunRecord, ui_command
+from orchestration.tracking.records import RunRecord
+from orchestration.tracking.server import ui_command
 from orchestration.tracking.tracker import Tracker, num_spooled, send_spooled
 
 __all__ = [
+    "DataInput",
     "DirectTracker",
+    "MlflowTag",
     "OutageError",
     "Outcome",
     "RefusedError",

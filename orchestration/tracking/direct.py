@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from drmn.config_tree import Scalar
 from orchestration.settings import Settings
 from orchestration.tracking.delivery import MAX_ENTRIES, MAX_PARAMS
-from orchestration.tracking.names import Status
-from orchestration.tracking.server import Batch, RunRecord, Server
+from orchestration.tracking.names import DataInput, MlflowTag, Status
+from orchestration.tracking.records import RunRecord
+from orchestration.tracking.server import Batch, Server
 
 
 class DirectTracker:
@@ -36,6 +37,14 @@ class DirectTracker:
         entries = [(key, str(value)) for key, value in params.items()]
         for start in range(0, len(entries), MAX_PARAMS):
             self._server.log(run_id, Batch(params=dict(entries[start : start + MAX_PARAMS])))
+
+    def log_dataset(self, run_id: str, data: DataInput) -> None:
+        """A data set as the run's input; one that it has already is not doubled."""
+        self._server.log_dataset(run_id, data.fields, data.context)
+
+    def describe(self, run_id: str, markdown: str) -> None:
+        """The run's description, as the UI shows it."""
+        self._server.log(run_id, Batch(tags={MlflowTag.DESCRIPTION: markdown}))
 
     def log_epochs(self, run_id: str, epochs: Mapping[int, Mapping[str, float]]) -> None:
         """Metrics by epoch, in as few batches as MLflow allows."""

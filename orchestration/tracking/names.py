@@ -1,5 +1,7 @@
 """The words of a run: its tags, how it ended, what can go wrong."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from drmn.errors import DrmnError
@@ -25,7 +27,31 @@ class Tag(StrEnum):
     CHANGE = "drmn.change"
     SCHEDULE = "drmn.loss_schedule"
     COMMAND = "drmn.command"
+    HOST = "drmn.host"
+    CPU = "drmn.cpu"
     GPU = "drmn.gpu"
+
+
+class MlflowTag(StrEnum):
+    """Tags of MLflow's own that its UI shows in places of their own."""
+
+    DESCRIPTION = "mlflow.note.content"
+    SOURCE_NAME = "mlflow.source.name"
+    SOURCE_TYPE = "mlflow.source.type"
+    SOURCE_COMMIT = "mlflow.source.git.commit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataInput:
+    """A data set as a run's input.
+
+    ``fields``: name, digest, source_type, source, schema, profile. MLflow keeps one data set for
+    each name and digest of an experiment, so all else must follow from these two.
+    """
+
+    fields: Mapping[str, str]
+    context: str
+    """What the run read it for."""
 
 
 class Status(StrEnum):

@@ -13,17 +13,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from drmn.places import without_password
 from orchestration.settings import Settings
 from orchestration.tracking.migration import migrated_once
 from orchestration.tracking.names import AccessError, OutageError, RefusedError, Tag
+from orchestration.tracking.records import RunRecord, record_of
 from orchestration.tracking.twins import without_twins
 
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
-_DATASET_CONTEXT = "mlflow.data.context"
 _REFUSALS = (400, 404, 409, 413, 422)
 _NO_ACCESS = (401, 403)
 _CHECK = "check MLFLOW_TRACKING_URI and the server's log; unset it to use SQLite"
@@ -41,17 +45,6 @@ class Found:
     status: str
     last_steps: dict[str, int]
     last_values: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """A run as the server has it; ``status`` is MLflow's word."""
-
-    run_id: str
-    name: str
-    status: str
-    num_params: int
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +118,7 @@ class Server:
             for run in found:
                 groups.setdefault(run.data.tags[Tag.TRIAL_KEY], []).append(run)
             return {
-                k: _record(without_twins(client, runs))
+                k: record_of(without_twins(client, runs))
                 for k, runs in groups.items()
                 if k == key or k.startswith(f"{key}/")
             }
@@ -163,7 +156,7 @@ class Server:
     def log_dataset(self, run_id: str, fields: Mapping[str, str], context: str) -> None:
         """A data set as the run's input; ``fields`` are those of mlflow's Dataset."""
         client = self.connect()
-        tags = [InputTag(_DATASET_CONTEXT, context)]
+        tags = [InputTag(MLFLOW_DATASET_CONTEXT, context)]
         with _told_apart():
             client.log_inputs(run_id, [DatasetInput(Dataset(**fields), tags)])
 
@@ -208,16 +201,6 @@ def _told_apart() -> Iterator[None]:
     except (OSError, SQLAlchemyError, Boto3Error, BotoCoreError, ClientError) as error:
         reason = f"{type(error).__name__}: {without_password(str(error))}"
         raise OutageError(f"MLflow or its store does not answer: {reason}", _CHECK) from error
-
-
-def _record(run: Run) -> RunRecord:
-    return RunRecord(
-        run_id=run.info.run_id,
-        name=run.info.run_name,
-        status=run.info.status,
-        num_params=len(run.data.params),
-        tags=run.data.tags,
-    )
 
 
 def ui_command(settings: Settings) -> str:

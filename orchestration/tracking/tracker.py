@@ -14,11 +14,9 @@ from drmn.config_tree import Scalar
 from orchestration.settings import Settings
 from orchestration.tracking.delivery import MAX_ENTRIES, MAX_PARAMS, MAX_TAGS
 from orchestration.tracking.lane import Pace
-from orchestration.tracking.names import Status
+from orchestration.tracking.names import DataInput, MlflowTag, Status
 from orchestration.tracking.outbox import SPOOLS, Outbox, Outcome
 from orchestration.tracking.spool import Spool
-
-_DESCRIPTION = "mlflow.note.content"
 
 
 class Tracker:
@@ -79,9 +77,9 @@ class Tracker:
         for values in _chunks(dict(tags), MAX_TAGS):
             self._put("tags", run, {"values": values})
 
-    def log_dataset(self, run: str, fields: Mapping[str, str], context: str) -> None:
-        """A data set as the run's input: name, digest, source_type, source, schema, profile."""
-        self._put("dataset", run, {"fields": dict(fields), "context": context})
+    def log_dataset(self, run: str, data: DataInput) -> None:
+        """A data set as the run's input."""
+        self._put("dataset", run, {"fields": dict(data.fields), "context": data.context})
 
     def log_file(self, run: str, path: Path, folder: str | None = None) -> None:
         """``path`` as an artifact below ``folder``; it may be deleted after this call."""
@@ -101,7 +99,7 @@ class Tracker:
 
     def describe(self, run: str, markdown: str) -> None:
         """The run's description, as the UI shows it."""
-        self.log_tags(run, {_DESCRIPTION: markdown})
+        self.log_tags(run, {MlflowTag.DESCRIPTION: markdown})
 
     def close_run(self, run: str, status: Status) -> None:
         """Set the final status; what was logged before is on the disk, also after a power cut."""

@@ -16,7 +16,7 @@ from drmn.names import LOSS_TOTAL
 from orchestration.events import Fate
 from orchestration.searcher.storage import open_storage
 from orchestration.stopping.budget import USAGE_FILE
-from orchestration.tracking import Tag
+from orchestration.tracking import MlflowTag, Tag
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -135,6 +135,11 @@ def _check_mlflow(sweep: SweepProcess, expected: dict[str, int]) -> None:
     assert all(run.info.status != "RUNNING" for run in runs)
     histories = sweep.ledger.histories()
     for run in runs:
+        tags = run.data.tags
+        (data,) = run.inputs.dataset_inputs
+        assert data.dataset.digest == f"{tags[Tag.DATA_HASH]}-{tags[Tag.SPLIT_HASH]}"
+        told = [trial in tags[MlflowTag.DESCRIPTION] for trial in histories]
+        assert any(told) if tags[Tag.KIND] == "trial" else all(told) == (tags[Tag.KIND] == "sweep")
         if run.data.tags[Tag.KIND] == "trial":
             trial = run.data.tags[Tag.TRIAL_KEY].rpartition("/")[2]
             steps = [p.step for p in client.get_metric_history(run.info.run_id, LOSS_TOTAL)]

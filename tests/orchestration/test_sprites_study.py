@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from typed_commands import BIN, TINY, clean_environ, run_command
 
@@ -16,11 +17,12 @@ from drmn.names import CZSL_TOP1, GZSL_HARMONIC
 from drmn.variants import VARIANTS
 from orchestration.report.results import Results, load_results
 from orchestration.study.files import StudyFolder
-from orchestration.tracking import Tag
+from orchestration.tracking import MlflowTag, Tag
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, func_only=True)]
 
 NUM_SEEDS = 2
+LAST_ROWS = ("+global", "+ensemble")
 STUDY = [
     str(BIN / "drmn"), "ablate", "--dataset", "sprites", "--study", "paper", "--name", "live",
     "--seeds", str(NUM_SEEDS), *TINY,
@@ -125,9 +127,33 @@ def test_the_study_is_reported_and_nested_in_mlflow(home: Path, results: Results
     client = MlflowClient(f"sqlite:///{home}/mlflow.db")
     (experiment,) = [e for e in client.search_experiments() if e.name == "drmn-sprites"]
     runs = client.search_runs([experiment.experiment_id])
+    _check_content(client, runs, results)
     kinds = {run.info.run_id: run.data.tags[Tag.KIND] for run in runs}
     assert sorted(kinds.values()) == ["row"] * 8 + ["seed"] * 16 + ["study"]
     for run in runs:
         parent = kinds.get(run.data.tags.get(MLFLOW_PARENT_RUN_ID, ""))
         assert parent == {"seed": "row", "row": "study", "study": None}[kinds[run.info.run_id]]
         assert run.info.status == "FINISHED"
+
+
+def _check_content(client: MlflowClient, runs: list[Run], results: Results) -> None:
+    cells = {cell.row: cell for cell in results.rows("sprites")}
+    harmonic = f"test/{GZSL_HARMONIC}"
+    for run in runs:
+        tags, metrics = run.data.tags, run.data.metrics
+        (data,) = run.inputs.dataset_inputs
+        assert data.dataset.digest == f"{tags[Tag.DATA_HASH]}-{tags[Tag.SPLIT_HASH]}"
+        kind, row = tags[Tag.KIND], tags.get(Tag.VARIANT, "")
+        if kind == "study":
+            assert all(f"| {row} | {NUM_SEEDS} |" in tags[MlflowTag.DESCRIPTION] for row in cells)
+            files = {file.path for file in client.list_artifacts(run.info.run_id, "origin")}
+            assert "origin/requirements.txt" in files
+            assert tags[Tag.COMMAND].startswith("drmn ablate --dataset sprites")
+        elif kind == "row":
+            assert metrics[harmonic] == pytest.approx(cells[row].interval(GZSL_HARMONIC).mean)
+            assert f"{harmonic}_ci95_low" in metrics
+            assert run.data.params["model.sit.enabled"] == str("SIT" in row or row in LAST_ROWS)
+        else:
+            assert tags[Tag.GPU] == "none"
+            assert tags[Tag.CPU]
+            assert metrics["system/process_memory_megabytes"] > 0

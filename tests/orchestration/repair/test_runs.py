@@ -35,7 +35,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> DirectTracker:
 
 
 def _runs(tracker: DirectTracker) -> SweepRuns:
-    return SweepRuns(tracker, KEY, CONFIG, is_finished=False)
+    return SweepRuns(tracker, KEY, CONFIG, objective=OBJECTIVE, is_finished=False)
 
 
 def test_everything_lacking_is_named_and_mended_once(tracker: DirectTracker) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, LoggedModel, Run
 from PIL import Image
 from tiny_models import ATTRIBUTE_NAMES, model_of, tiny_pixels, tiny_trainer
 
@@ -22,6 +23,7 @@ from drmn.deployed.given_classes import read_classes
 from drmn.deployed.prediction import Predictor
 from drmn.deployed.saved_model import MODEL_FILE, SavedModel
 from drmn.errors import DataError
+from orchestration.serving.logged_model import log_model
 from orchestration.serving.predicting import Wanted, predict_files
 from orchestration.serving.reading import read_model
 from orchestration.serving.registry import CHAMPION, Registered, register
@@ -46,7 +48,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     client = MlflowClient(found.tracking_uri)
     experiment = client.create_experiment("tests", found.artifact_root)
     for key in "abcd":
-        client.create_run(experiment, tags={Tag.TRIAL_KEY: key})
+        run = client.create_run(experiment, tags={Tag.TRIAL_KEY: key})
+        client.log_metric(run.info.run_id, "test/gzsl_harmonic", 0.5, step=3)
+        data = Dataset("tiny", "d-s", "local", "{}")
+        client.log_inputs(run.info.run_id, [DatasetInput(data)])
     return found
 
 
@@ -95,10 +100,38 @@ def test_it_is_fetched_by_each_of_its_names(
     models = client.search_logged_models([experiment])
     (logged,) = [each for each in models if each.source_run_id == version.run_id]
     assert (str(logged.status), logged.artifact_location) == ("READY", version.source)
+    assert logged.params == {k: str(v) for k, v in model.config.flat().items()}
+    (metric,) = logged.metrics
+    shown = (metric.key, metric.value, metric.dataset_name, metric.dataset_digest)
+    assert shown == ("test/gzsl_harmonic", 0.5, "tiny", "d-s")
     for uri in (first.uri, f"runs:/{version.run_id}/model", "models:/drmn-tiny@champion"):
         assert read_model(uri, settings).weights.keys() == model.weights.keys()
     with pytest.raises(TrackingError, match="does not give models:/drmn-tiny/99"):
         read_model("models:/drmn-tiny/99", settings)
+
+
+def test_a_model_that_was_cut_short_is_logged_anew_and_a_whole_one_is_kept(
+    model: SavedModel, settings: Settings, first: Registered
+) -> None:
+    client = MlflowClient(settings.tracking_uri)
+    run = client.get_run(client.get_model_version("drmn-tiny", first.version).run_id)
+    (whole,) = _logged(client, run)
+    path = settings.home / "a" / MODEL_FILE
+    assert log_model(client, path, run, model.config, {}).model_id == whole.model_id
+    experiment = client.create_experiment("cut short", settings.artifact_root)
+    cut = client.create_run(experiment, tags={Tag.TRIAL_KEY: "cut"})
+    client.create_logged_model(experiment, "model", cut.info.run_id, {Tag.TRIAL_KEY: "cut"})
+    made = log_model(client, path, cut, model.config, {})
+    assert [each.model_id for each in _logged(client, cut)] == [made.model_id]
+    (output,) = client.get_run(cut.info.run_id).outputs.model_outputs
+    assert output.model_id == made.model_id
+    points = client.get_metric_history(run.info.run_id, "test/gzsl_harmonic")
+    assert [(point.step, point.value) for point in points] == [(3, 0.5)]
+
+
+def _logged(client: MlflowClient, run: Run) -> list[LoggedModel]:
+    models = client.search_logged_models([run.info.experiment_id])
+    return [each for each in models if each.source_run_id == run.info.run_id]
 
 
 def test_what_was_not_chosen_on_validation_is_not_registered(

@@ -10,11 +10,26 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from drmn.config import Config
 from drmn.names import LOSS_TOTAL, OBJECTIVE
 from orchestration.events import Fate
+from orchestration.provenance.load import SYSTEM
+from orchestration.provenance.machine import MACHINE
 from orchestration.settings import Settings, read_settings
-from orchestration.tracking import Status, Tag, Tracker, TrackingError, send_spooled, ui_command
+from orchestration.tracking import (
+    DataInput,
+    MlflowTag,
+    Status,
+    Tag,
+    Tracker,
+    TrackingError,
+    send_spooled,
+    ui_command,
+)
 from orchestration.trial_logging import SweepRun, TrialLogger
 
 EXPERIMENT = "drmn-test"
+FIELDS = {"name": "x", "digest": "d-s", "source_type": "local", "source": "{}"}
+DATA = DataInput(fields={**FIELDS, "schema": "{}", "profile": "{}"}, context="validation")
+REPORT = {"pid": 7, MACHINE: {"host": "a", "gpu": "H200"}, SYSTEM: {"system/cpu": 50.0}}
+"""Of a worker, beside metrics."""
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +59,16 @@ def test_trials_are_nested_complete_and_closed_by_fate(
     fates = {"0000": Fate.COMPLETE, "0001": Fate.PRUNED, "0002": Fate.FAILED}
     with Tracker(settings, EXPERIMENT, tmp_path) as tracker:
         parent_id = tracker.open_run("sweep-a", "sweep a", {})
-        parent = SweepRun(run_id=parent_id, sweep="sweep-a", tags={Tag.DATASET: "x"}, config=config)
+        tags = {Tag.DATASET: "x"}
+        parent = SweepRun(
+            run_id=parent_id, sweep="sweep-a", tags=tags, config=config, data=DATA, name="a"
+        )
         logger = TrialLogger(tracker, parent)
-        for trial in fates:
+        for trial in [*fates, *fates]:
             logger.started(trial, {"loss.lambda_sc": 0.5})
         for epoch in range(1, 4):
             for trial in fates:
-                logger.epoch_ended(trial, epoch, {OBJECTIVE: epoch / 10, LOSS_TOTAL: 1.0, "pid": 7})
+                logger.epoch_ended(trial, epoch, {**REPORT, OBJECTIVE: epoch / 10, LOSS_TOTAL: 1.0})
         for trial, fate in fates.items():
             logger.ended(trial, fate, 3, "loss is nan" if fate is Fate.FAILED else "")
         assert tracker.finish().message == ""
@@ -60,7 +78,11 @@ def test_trials_are_nested_complete_and_closed_by_fate(
     run = runs["sweep-a/0000"]
     assert run.data.params["loss.lambda_sc"] == "0.5"
     assert set(run.data.params) == set(config.flat())
-    assert set(run.data.metrics) == {OBJECTIVE, LOSS_TOTAL}
+    assert set(run.data.metrics) == {OBJECTIVE, LOSS_TOTAL, "system/cpu"}
+    assert run.data.tags[Tag.GPU] == "H200"
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.to_dictionary(), data.tags[0].value) == (DATA.fields, "validation")
+    assert "best `val/gzsl_harmonic` 30.0 %" in run.data.tags[MlflowTag.DESCRIPTION]
     history = client.get_metric_history(run.info.run_id, OBJECTIVE)
     assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
     assert runs["sweep-a/0002"].data.tags[Tag.FAILURE] == "loss is nan"

@@ -1,0 +1,1 @@
+"""Runs' descriptions in MLflow, in Markdown."""
