@@ -20,8 +20,9 @@ from orchestration.cli_options import (
     Weights,
 )
 from orchestration.exposure import AllowOpenRay
+from orchestration.pruning_rule import Pruner, PruningRule
 from orchestration.recipe import recipe
-from orchestration.request import BetaMode, Pruner, PruningRule, Resources, SweepRequest
+from orchestration.request import BetaMode, Resources, SweepRequest
 from orchestration.retention_rule import Retention
 from orchestration.sampling import SamplerRule
 from orchestration.search_options import (
@@ -170,9 +171,17 @@ def sweep(
     config = recipe(dataset, variant_name, chosen, overrides or [])
     settings = read_settings(allow_open_ray=allow_open_ray)
     console = progress_console(as_json=as_json)
+    rule = PruningRule(
+        pruner=pruner_for(pruner, objective),
+        grace_period=grace_period,
+        reduction_factor=reduction_factor,
+        min_samples=min_samples,
+    )
     search = searched(
         config,
         trials=trials,
+        budget=parse_budget(budget or []),
+        pruner=rule.pruner,
         sampler=SamplerRule(name=sampler_for(sampler, pruner), grid_points=grid_points),
         enqueue=enqueue,
         paper_first=paper_first,
@@ -189,13 +198,7 @@ def sweep(
         data_root=resolve_data_root(dataset, data_root, settings, console),
         max_concurrent=max_concurrent,
         resources=Resources(cpus=cpus_per_trial, gpus=_gpus(gpus_per_trial)),
-        pruning=PruningRule(
-            pruner=pruner_for(pruner, objective),
-            grace_period=grace_period,
-            reduction_factor=reduction_factor,
-            min_samples=min_samples,
-        ),
-        budget=parse_budget(budget or []),
+        pruning=rule,
         seed=seed,
         final_seeds=final_seeds,
         paper_final=paper_final,

@@ -12,6 +12,7 @@ from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA, checked_objectives, needs_beta
 from orchestration.population_rules import check_population
+from orchestration.pruning_rule import Pruner, PruningRule
 from orchestration.retention_rule import Retention
 from orchestration.sampling import (
     SamplerName,
@@ -20,7 +21,7 @@ from orchestration.sampling import (
     planned_trials,
     preset_values,
 )
-from orchestration.stopping.budget import Budget
+from orchestration.stopping.budget import OPEN_ENDED, Budget
 from search_spaces.domain import SearchSpace
 from search_spaces.paper import BETA
 
@@ -49,46 +50,6 @@ class Resources:
             )
 
 
-class Pruner(StrEnum):
-    """What stops trials early; see :mod:`orchestration.pruning`."""
-
-    ASHA = "asha"
-    HYPERBAND = "hyperband"
-    MEDIAN = "median"
-    PBT = "pbt"
-    NONE = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PruningRule:
-    """A pruner's settings; epochs are the trainer's own.
-
-    ``reduction_factor`` is of ASHA and Hyperband, ``min_samples`` of median stopping; with
-    population-based training ``grace_period`` is the number of epochs between comparisons.
-    """
-
-    pruner: Pruner = Pruner.ASHA
-    grace_period: int = 2
-    reduction_factor: int = 2
-    min_samples: int = 3
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pruner", _pruner(self.pruner))
-        for name, low in (("grace_period", 1), ("reduction_factor", 2), ("min_samples", 1)):
-            value = getattr(self, name)
-            if value < low:
-                raise ConfigError(f"the value of `{name}` is {value!r}, but must be >= {low}")
-
-
-def _pruner(name: str) -> Pruner:
-    try:
-        return Pruner(name)
-    except ValueError as error:
-        raise ConfigError(
-            f"the value of `pruner` is {name!r}, but must be one of {', '.join(Pruner)}"
-        ) from error
-
-
 class BetaMode(StrEnum):
     """Whether trials are spent on beta, or each is scored at its exact best."""
 
@@ -110,7 +71,7 @@ class SweepRequest:
     num_trials: int = 16
     max_concurrent: int | None = None
     resources: Resources = Resources()
-    pruning: PruningRule = PruningRule()
+    pruning: PruningRule = field(default_factory=PruningRule)
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     final_seeds: int = 5
@@ -201,6 +162,12 @@ class SweepRequest:
                 + " what is tried first",
                 "leave --trials out" if is_whole else "raise --trials, or enqueue fewer",
             )
+
+    @property
+    def shown_trials(self) -> str:
+        """How many, in words."""
+        is_open = self.num_trials == OPEN_ENDED
+        return "as many trials as the budget lets" if is_open else f"{self.num_trials} trials"
 
     @property
     def objective(self) -> str:

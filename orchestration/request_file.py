@@ -8,7 +8,8 @@ from typing import Any
 from drmn.atomic import replacing
 from drmn.config import Config
 from drmn.errors import ConfigError, DataError
-from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.pruning_rule import PruningRule
+from orchestration.request import Resources, SweepRequest
 from orchestration.retention_rule import Retention
 from orchestration.sampling import SamplerRule
 from orchestration.stopping.budget import Budget

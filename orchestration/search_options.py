@@ -8,9 +8,11 @@ import typer
 from drmn.config import Config
 from drmn.names import OBJECTIVE
 from orchestration.objective import AT_ANY_BETA
-from orchestration.request import BetaMode, Pruner
+from orchestration.pruning_rule import Pruner
+from orchestration.request import BetaMode
 from orchestration.sampling import SamplerName, SamplerRule, planned_trials
 from orchestration.searcher.enqueue import read_enqueued
+from orchestration.stopping.budget import OPEN_ENDED, Budget
 from search_spaces.paper import BETA
 from search_spaces.registry import search_space
 
@@ -21,7 +23,7 @@ Trials = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help=f"How many to try; default: {NUM_TRIALS}, or the grid's size.",
+        help=f"How many; default: {NUM_TRIALS}, the grid's size, or as many as --budget lets.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -78,6 +80,8 @@ def searched(
     config: Config,
     *,
     trials: int | None,
+    budget: Budget,
+    pruner: Pruner,
     sampler: SamplerRule,
     enqueue: Path | None,
     paper_first: bool,
@@ -95,10 +99,14 @@ def searched(
         space.pop(BETA)
     enqueued = () if enqueue is None else read_enqueued(enqueue, space, config.flat())
     planned = planned_trials(config, space, sampler, enqueued=enqueued, paper_first=paper_first)
-    default = len(planned) if sampler.name == SamplerName.GRID else NUM_TRIALS
+    if sampler.name == SamplerName.GRID:
+        default = len(planned)
+    else:
+        default = NUM_TRIALS if budget == Budget() or pruner is Pruner.PBT else OPEN_ENDED
     return {
         "space": space,
         "sampler": sampler,
+        "budget": budget,
         "num_trials": trials or default,
         "enqueued": enqueued,
         "paper_first": paper_first,

@@ -150,7 +150,7 @@ def _check_complete(request: SweepRequest, ledger: Ledger, brake: Brake) -> None
     num_ended = sum(fate.is_final for fate in ledger.fates().values())
     if num_ended < request.num_trials and (brake.exit_code or not brake.is_pulled):
         raise SweepInterruptedError(
-            f"{num_ended} of {request.num_trials} trials have ended",
+            f"{num_ended} of {request.shown_trials} have ended",
             f"continue with `drmn runs resume {request.name}`",
             brake.exit_code or EXIT_INTERRUPTED,
         )

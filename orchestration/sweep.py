@@ -70,7 +70,7 @@ def _run(
     if not resume:
         read_experience(request, settings.home / "sweeps")  # refused before anything starts
     console.print(
-        f"sweep {request.name}: {request.num_trials} trials of up to "
+        f"sweep {request.name}: {request.shown_trials} of up to "
         f"{request.config.training.epochs} epochs on {dataset.name}",
         highlight=False,
     )

@@ -19,6 +19,7 @@ from drmn.errors import ConfigError, DrmnError
 from drmn.model.backbone import build_backbone
 from drmn.model.levels import LevelSpec
 from orchestration.cluster import nodes
+from orchestration.planning.affordable import num_trials_planned
 from orchestration.planning.calibration import Calibration, calibrate
 from orchestration.planning.disk import Demand, check_room, store_bytes
 from orchestration.planning.expectation import expect
@@ -33,6 +34,7 @@ from orchestration.pruning.choice import build_rule
 from orchestration.pruning.rule import NoPruning
 from orchestration.request import Resources, SweepRequest
 from orchestration.settings import Settings
+from orchestration.stopping.budget import OPEN_ENDED
 from orchestration.trainable import TrialContext
 
 _MAX_CALIBRATIONS = 8
@@ -112,9 +114,10 @@ def _multiplied(
     measured: Calibration,
     at_once: int,
 ) -> Plan:
-    epochs, num_trials = request.config.training.epochs, request.num_trials
+    epochs = request.config.training.epochs
     in_memory = trials_in_memory(nodes(), measured.base_bytes + measured.trial_bytes)
     concurrency = min(at_once, in_memory)
+    num_trials = num_trials_planned(request, measured, concurrency)
     check_share(request.resources.gpus, measured.gpu_bytes, measured.gpu_total_bytes)
     pruned = expect(
         lambda: build_rule(request.pruning, epochs), num_trials=num_trials, concurrency=concurrency
@@ -123,6 +126,7 @@ def _multiplied(
         request=fingerprint(request),
         name=request.name,
         num_trials=num_trials,
+        is_open_ended=request.num_trials == OPEN_ENDED,
         max_epochs=epochs,
         concurrency=concurrency,
         gpus=request.resources.gpus,

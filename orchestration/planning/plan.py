@@ -43,6 +43,8 @@ class Plan:
     Args:
         request: hash of what was planned.
         name: of the sweep.
+        num_trials: as asked for, or as many as the budget is expected to let.
+        is_open_ended: whether only the budget ends the search.
         concurrency: trials at once.
         gpus: that one trial holds.
         fit_in_memory: trials that the nodes' memory takes at once.
@@ -54,6 +56,7 @@ class Plan:
     request: str
     name: str
     num_trials: int
+    is_open_ended: bool
     max_epochs: int
     concurrency: int
     gpus: float

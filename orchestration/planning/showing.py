@@ -24,7 +24,10 @@ def print_plan(plan: Plan, console: Console) -> None:
 
 
 def _rungs(plan: Plan) -> Table:
-    title = f"plan {plan.name}: {plan.num_trials} trials of up to {plan.max_epochs} epochs"
+    trials = f"{plan.num_trials} trials"
+    if plan.is_open_ended:
+        trials = f"as many trials as the budget lets, about {plan.num_trials},"
+    title = f"plan {plan.name}: {trials} of up to {plan.max_epochs} epochs"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("after epoch", justify="right")
     table.add_column("trials expected to go on", justify="right")

@@ -4,7 +4,7 @@ from orchestration.pruning.halving import Hyperband, SuccessiveHalving
 from orchestration.pruning.median import MedianStopping
 from orchestration.pruning.population import PopulationBased
 from orchestration.pruning.rule import NoPruning, Rule
-from orchestration.request import Pruner, PruningRule
+from orchestration.pruning_rule import Pruner, PruningRule
 
 
 def build_rule(settings: PruningRule, max_epochs: int, seed: int = 0) -> Rule:

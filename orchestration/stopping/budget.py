@@ -12,6 +12,8 @@ from drmn.errors import ConfigError, DataError
 
 USAGE_FILE = "usage.json"
 """Its name in a sweep's folder."""
+OPEN_ENDED = 10_000
+"""Trials of a search that nothing but its budget ends."""
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|gpu-h)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SAVED_EVERY_S = 5.0

@@ -10,7 +10,8 @@ from drmn.config_tree import Scalar
 from drmn.names import BETA_EXACT, OBJECTIVE, phased
 from drmn.variants import Variant
 from orchestration.ledger import LEDGER_FILE, Ledger
-from orchestration.request import PruningRule, SweepRequest
+from orchestration.pruning_rule import PruningRule
+from orchestration.request import SweepRequest
 from orchestration.searching import SearchParts, search
 from orchestration.settings import Settings
 from orchestration.study.request import StudyRequest

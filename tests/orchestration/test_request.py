@@ -8,7 +8,8 @@ import pytest
 from drmn.errors import ConfigError
 from drmn.names import OBJECTIVE
 from drmn.presets import sprites
-from orchestration.request import PruningRule, Resources, SweepRequest
+from orchestration.pruning_rule import PruningRule
+from orchestration.request import Resources, SweepRequest
 from orchestration.request_file import load_request, save_request
 from orchestration.sampling import SamplerRule
 from search_spaces.domain import Choice, LogUniform, Uniform

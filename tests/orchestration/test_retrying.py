@@ -22,7 +22,8 @@ from rich.console import Console
 from drmn.presets import sprites
 from orchestration.events import Fate
 from orchestration.ledger import LEDGER_FILE, Ledger, TrialHistory
-from orchestration.request import Pruner, PruningRule, Resources, SweepRequest
+from orchestration.pruning_rule import Pruner, PruningRule
+from orchestration.request import Resources, SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
 from orchestration.searching import SearchParts, search
 from orchestration.settings import read_settings

@@ -6,15 +6,19 @@ from typing import Any
 from drmn.names import OBJECTIVE
 from drmn.presets import sprites
 from orchestration.objective import AT_ANY_BETA
-from orchestration.request import BetaMode, Pruner
+from orchestration.pruning_rule import Pruner
+from orchestration.request import BetaMode
 from orchestration.sampling import SamplerName, SamplerRule
 from orchestration.search_options import pruner_for, searched
+from orchestration.stopping.budget import OPEN_ENDED, Budget
 from search_spaces.paper import BETA
 
 
 def _searched(**changes: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "trials": None,
+        "budget": Budget(),
+        "pruner": Pruner.ASHA,
         "sampler": SamplerRule(),
         "enqueue": None,
         "paper_first": True,
@@ -30,6 +34,14 @@ def test_the_default_searches_four_settings_for_the_harmonic_mean() -> None:
     assert BETA in found["space"]
     assert len(found["space"]) == 4
     assert (found["objectives"], found["num_trials"]) == ((OBJECTIVE,), 16)
+
+
+def test_a_budget_without_a_number_of_trials_is_what_ends_the_search() -> None:
+    assert _searched(budget=Budget(wall_h=1))["num_trials"] == OPEN_ENDED
+    assert _searched(budget=Budget(wall_h=1), trials=5)["num_trials"] == 5
+    assert _searched(budget=Budget(wall_h=1), pruner=Pruner.PBT)["num_trials"] == 16
+    grid = SamplerRule(name=SamplerName.GRID, grid_points=2)
+    assert _searched(budget=Budget(wall_h=1), sampler=grid)["num_trials"] == 2**4 + 1
 
 
 def test_the_exact_beta_leaves_the_space_and_becomes_part_of_the_objective() -> None:

@@ -6,7 +6,7 @@ from orchestration.planning.expectation import expect
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.halving import SuccessiveHalving
 from orchestration.pruning.rule import NoPruning
-from orchestration.request import Pruner, PruningRule
+from orchestration.pruning_rule import Pruner, PruningRule
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def _plan(folder: Path) -> Plan:
         request=fingerprint(REQUEST),
         name="p",
         num_trials=8,
+        is_open_ended=False,
         max_epochs=10,
         concurrency=4,
         gpus=0.25,

@@ -13,7 +13,7 @@ import pytest
 from drmn.errors import DataError
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import Journal
-from orchestration.request import Pruner, PruningRule
+from orchestration.pruning_rule import Pruner, PruningRule
 
 EPOCHS = 8
 NUM_TRIALS = 10

@@ -11,7 +11,8 @@ from orchestration.ledger import LEDGER_FILE, Ledger, TrialHistory
 from orchestration.pruning.journal import Journal
 from orchestration.pruning.moving import perturbed, taken_up
 from orchestration.pruning.population import FACTORS, Move, PopulationBased
-from orchestration.request import Pruner, PruningRule, SweepRequest
+from orchestration.pruning_rule import Pruner, PruningRule
+from orchestration.request import SweepRequest
 from orchestration.sampling import SamplerName, SamplerRule
 from search_spaces.domain import Choice, Uniform
 from search_spaces.paper import LAMBDA_GC, LAMBDA_SC

@@ -11,7 +11,8 @@ from drmn.config_tree import Scalar
 from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
 from orchestration.events import OVERRIDES, TRIAL
-from orchestration.request import PruningRule, SweepRequest
+from orchestration.pruning_rule import PruningRule
+from orchestration.request import SweepRequest
 from orchestration.sampling import SamplerName, SamplerRule
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.searcher.storage import open_storage
