@@ -11,6 +11,7 @@ from drmn.errors import DrmnError
 from orchestration.cli_options import SweepName
 from orchestration.request_file import REQUEST_FILE, load_request
 from orchestration.settings import read_settings
+from orchestration.stopping.budget import OPEN_ENDED
 from orchestration.terminal.manner import Json, print_json, result_console
 from search_spaces.paper import LAMBDA_GC, LAMBDA_SC
 
@@ -29,7 +30,7 @@ def list_runs(as_json: Json = False) -> None:
         return
     table = Table("sweep", "data set", "trials ended", "state", box=box.SIMPLE_HEAD)
     for row in rows:
-        counts = f"{row['ended']} of {row['trials']}" if "trials" in row else ""
+        counts = f"{row['ended']} of {row['trials'] or 'any number'}" if "trials" in row else ""
         table.add_row(row["sweep"], row.get("dataset", ""), counts, row["state"])
     result_console().print(table)
 
@@ -42,7 +43,8 @@ def _row(folder: Path) -> dict[str, Any]:
         ended, state = num_ended(folder), describe_state(request, folder)
     except DrmnError as error:
         return {"sweep": folder.name, "state": f"damaged: {error.message}"}
-    counts = {"ended": ended, "trials": request.num_trials}
+    limit = None if request.num_trials == OPEN_ENDED else request.num_trials
+    counts = {"ended": ended, "trials": limit}
     dataset = request.config.data.dataset
     return {"sweep": request.name, "dataset": dataset, **counts, "state": state}
 

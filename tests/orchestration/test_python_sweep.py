@@ -6,7 +6,7 @@ import pytest
 
 from drmn.errors import ConfigError
 from orchestration import Sweep
-from orchestration.request import Pruner, PruningRule
+from orchestration.pruning_rule import Pruner, PruningRule
 from search_spaces.domain import Choice, Uniform
 from search_spaces.registry import search_space
 
