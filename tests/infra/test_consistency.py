@@ -2,7 +2,7 @@
 
 import re
 import shlex
-import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from deployment_files import (
@@ -67,7 +67,9 @@ def _known(name: str, image: str) -> bool:
 
 
 def _mlflow_variables() -> set[str]:
-    package = Path(sys.modules["mlflow"].__file__ or "").parent
+    found = find_spec("mlflow")
+    assert found is not None
+    package = Path(found.origin or "").parent
     texts = [package / "environment_variables.py", package / "utils" / "cli_args.py"]
     texts.append(package / "cli" / "__init__.py")
     return {name for path in texts for name in re.findall(r"\bMLFLOW_\w+", path.read_text())}
