@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 THREADS := OMP_NUM_THREADS=1
+WORKERS ?= 2
+PYTEST := $(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install sweep test test-fast test-slow check format clean
@@ -27,10 +29,10 @@ sweep: install ## Demo: a hyperparameter sweep of the full DRMN on rendered spri
 test: install test-fast test-slow ## Everything needed to run the test suite, and the suite
 
 test-fast: install ## Tests of one second each
-	$(THREADS) $(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-slow: install ## Real Ray, MLflow, processes: at most 60 s each
-	$(THREADS) $(BIN)/python -m pytest -m slow --durations=5
+	$(PYTEST) -m slow --durations=10
 
 check: install ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
