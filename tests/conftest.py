@@ -1,6 +1,7 @@
 """Fixtures shared by all tiers, and run-time checks of the tensor shapes that annotations state."""
 
 import os
+import shutil
 import sys
 import types
 import uuid
@@ -11,6 +12,7 @@ import pytest
 from beartype import BeartypeConf, beartype
 from drmn_local.postgres import postgres_binaries
 from jaxtyping import install_import_hook
+from playwright.sync_api import Browser, sync_playwright
 from postgres_server import serve_postgres
 from swift_server import SwiftServer, serve_swift
 
@@ -54,3 +56,28 @@ def postgres() -> Iterator[str]:
         pytest.skip("no PostgreSQL here: install Debian's postgresql, or put initdb into PATH")
     with serve_postgres(binaries) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """An installed Chromium without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic"],
+            timeout=60_000,
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def kept_files() -> Path:
+    """Where a test leaves what a person may want to look at; CI keeps it."""
+    folder = Path(os.environ.get("DRMN_TEST_ARTIFACTS", REPOSITORY / ".artifacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

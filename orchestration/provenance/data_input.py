@@ -8,6 +8,7 @@ from drmn.data.dataset import Dataset
 from drmn.data.splits import Split
 from orchestration.tracking import DataInput
 
+_NUM_DIGITS = 8
 _SCHEMA = {
     "mlflow_colspec": [
         {"name": "image", "type": "binary", "required": True},
@@ -18,19 +19,25 @@ _SCHEMA = {
 
 
 def data_input(dataset: Dataset, split: Split) -> DataInput:
-    """``dataset`` read through ``split``; the digest is the hash of the data, then the split's.
+    """``dataset`` read through ``split``.
 
-    The profile counts images and classes of each part, and names both hashes again.
+    The digest is the beginning of the data's hash, then of the split's: short enough for MLflow's
+    lists. The profile has both whole, and counts images and classes of each part.
     """
     fields = {
         "name": dataset.name,
-        "digest": f"{dataset.data_hash}-{split.hash}",
+        "digest": digest_of(dataset.data_hash, split.hash),
         "source_type": "local",
         "source": json.dumps({"uri": dataset.root.resolve().as_uri()}),
         "schema": json.dumps(_SCHEMA),
         "profile": json.dumps(_profile(dataset, split)),
     }
     return DataInput(fields=fields, context=split.protocol)
+
+
+def digest_of(data_hash: str, split_hash: str) -> str:
+    """What MLflow tells data sets of one name apart by."""
+    return f"{data_hash[:_NUM_DIGITS]}-{split_hash[:_NUM_DIGITS]}"
 
 
 def _profile(dataset: Dataset, split: Split) -> dict[str, str | int]:

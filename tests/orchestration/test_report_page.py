@@ -1,15 +1,13 @@
 """The page as a reader meets it: its text, and a browser's view of it at two widths."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from distributions import ATTRIBUTES, CLASSES, write_folder
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from study_files import fake_record, fake_study
 
 from drmn.errors import ConfigError
@@ -24,8 +22,6 @@ from orchestration.study.files import StudyFolder
 pytestmark = pytest.mark.slow
 
 SETTINGS = read_settings({"DRMN_HOME": "/nowhere"})
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
 
 OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter(each => {
   const box = each.getBoundingClientRect();
@@ -86,20 +82,6 @@ def test_the_page_needs_nothing_else_and_says_its_figures_in_words(
     for expected in ("drmn.git_sha", "drmn ablate --dataset cub", "node-a", "AUSUC", "Cost on"):
         assert expected in text
     assert write_report(load_results(folder), folder, Format.HTML, SETTINGS).read_text() == text
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic"],
-            timeout=60_000,
-        )
-        yield started
-        started.close()
 
 
 def _open(

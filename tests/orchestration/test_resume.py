@@ -14,6 +14,7 @@ from sweep_process import SWEEP, SweepProcess, kill_trial_of
 
 from drmn.names import LOSS_TOTAL
 from orchestration.events import Fate
+from orchestration.provenance.data_input import digest_of
 from orchestration.searcher.storage import open_storage
 from orchestration.stopping.budget import USAGE_FILE
 from orchestration.tracking import MlflowTag, Tag
@@ -137,7 +138,7 @@ def _check_mlflow(sweep: SweepProcess, expected: dict[str, int]) -> None:
     for run in runs:
         tags = run.data.tags
         (data,) = run.inputs.dataset_inputs
-        assert data.dataset.digest == f"{tags[Tag.DATA_HASH]}-{tags[Tag.SPLIT_HASH]}"
+        assert data.dataset.digest == digest_of(tags[Tag.DATA_HASH], tags[Tag.SPLIT_HASH])
         told = [trial in tags[MlflowTag.DESCRIPTION] for trial in histories]
         assert any(told) if tags[Tag.KIND] == "trial" else all(told) == (tags[Tag.KIND] == "sweep")
         if run.data.tags[Tag.KIND] == "trial":

@@ -15,6 +15,7 @@ from typed_commands import BIN, TINY, clean_environ, run_command
 from drmn.data.sprites import render_sprites
 from drmn.names import CZSL_TOP1, GZSL_HARMONIC
 from drmn.variants import VARIANTS
+from orchestration.provenance.data_input import digest_of
 from orchestration.report.results import Results, load_results
 from orchestration.study.files import StudyFolder
 from orchestration.tracking import MlflowTag, Tag
@@ -142,7 +143,7 @@ def _check_content(client: MlflowClient, runs: list[Run], results: Results) -> N
     for run in runs:
         tags, metrics = run.data.tags, run.data.metrics
         (data,) = run.inputs.dataset_inputs
-        assert data.dataset.digest == f"{tags[Tag.DATA_HASH]}-{tags[Tag.SPLIT_HASH]}"
+        assert data.dataset.digest == digest_of(tags[Tag.DATA_HASH], tags[Tag.SPLIT_HASH])
         kind, row = tags[Tag.KIND], tags.get(Tag.VARIANT, "")
         if kind == "study":
             assert all(f"| {row} | {NUM_SEEDS} |" in tags[MlflowTag.DESCRIPTION] for row in cells)
