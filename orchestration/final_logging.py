@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from drmn.config import Config
-from drmn.names import phased
+from drmn.names import TIME_EPOCH_S, phased
 from orchestration.final import WINNER, Contender, FinalResult, FinalScores
 from orchestration.notes.of_sweeps import final_note
 from orchestration.provenance.tags import machine_tags
@@ -37,15 +37,14 @@ def log_tested(
     for seed, result in tested.results.items():
         seed_tags = {**run_tags, **machine_tags(result.machine)}
         seed_tags |= {Tag.KIND: "final-seed", Tag.SEED: str(seed)}
-        seed_key = final_key(parent.sweep, contender, seed)
-        seed_id = tracker.open_run(seed_key, f"{name}, seed {seed}", seed_tags, run_id)
+        seed_key, ago_s = final_key(parent.sweep, contender, seed), _trained_s(result)
+        seed_id = tracker.open_run(seed_key, f"{name}, seed {seed}", seed_tags, run_id, ago_s)
         tracker.log_dataset(seed_id, data)
         alone = FinalScores(contender=contender, results={seed: result})
         tracker.describe(seed_id, final_note(parent.name, alone))
         _log_run(tracker, seed_id, contender.run_config(seed), result)
-    targets = [run_id, parent.run_id] if contender.name == WINNER else [run_id]
-    for target in targets:
-        scores = {seed: result.scores for seed, result in tested.results.items()}
+    scores = {seed: result.scores for seed, result in tested.results.items()}
+    for target in [run_id, parent.run_id] if contender.name == WINNER else [run_id]:
         tracker.show_metrics(target, shown_means(scores, "test"), config.training.epochs)
     tracker.close_run(run_id, Status.FINISHED)
 
@@ -54,6 +53,10 @@ def final_key(sweep: str, contender: Contender, seed: int | None = None) -> str:
     """The trial key of a contender's run in MLflow, or of one of its seeds' runs."""
     key = f"{sweep}/final-{contender.name}-{contender.config.hash()}"
     return key if seed is None else f"{key}/{seed}"
+
+
+def _trained_s(result: FinalResult) -> float:
+    return sum(epoch.get(TIME_EPOCH_S, 0.0) for epoch in result.history)
 
 
 def _log_run(tracker: Tracker, run_id: str, config: Config, result: FinalResult) -> None:

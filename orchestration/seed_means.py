@@ -18,9 +18,10 @@ def interval(scores: Scores, metric: str) -> Interval:
 
 
 def shown_means(scores: Scores, phase: Phase) -> dict[str, float]:
-    """``test/gzsl_harmonic`` is the mean; its limits end in ``_ci95_low`` and ``_ci95_high``.
+    """``test/gzsl_harmonic`` is the mean, ``test_ci95_low/gzsl_harmonic`` and ``…_high/…`` limits.
 
-    It comes first: MLflow's page that compares runs plots the first metric.
+    H comes first, since MLflow's page that compares runs plots the first metric; that page lists
+    them by name, and so the means before all limits.
     """
     shown: dict[str, float] = {}
     metrics = next(iter(scores.values()))
@@ -28,6 +29,6 @@ def shown_means(scores: Scores, phase: Phase) -> dict[str, float]:
         found = interval(scores, metric)
         shown[phased(phase, metric)] = found.mean
         if not math.isnan(found.low):
-            shown[f"{phased(phase, metric)}_ci95_low"] = found.low
-            shown[f"{phased(phase, metric)}_ci95_high"] = found.high
+            shown[f"{phase}_ci95_low/{metric}"] = found.low
+            shown[f"{phase}_ci95_high/{metric}"] = found.high
     return shown

@@ -8,6 +8,7 @@ from orchestration.ledger import TrialHistory
 from orchestration.notes.writing import MAX_LENGTH, SCORES, code, note, number, table
 from orchestration.objective import gain, shown
 from orchestration.request import SweepRequest
+from orchestration.stopping.budget import OPEN_ENDED
 from orchestration.study.statistics import plus_minus
 
 _SETTINGS = {WINNER: "the winner's settings", PAPER: "the preset's settings"}
@@ -20,7 +21,7 @@ def sweep_note(
 ) -> str:
     """What is searched and how far it is; test scores once there are; all trials, best first."""
     head = note(
-        f"Sweep **{request.name}**: {request.num_trials} trials of {code(request.variant)} on "
+        f"Sweep **{request.name}**: {_limit(request)} of {code(request.variant)} on "
         f"{request.config.data.dataset}, up to {request.config.training.epochs} epochs each, "
         f"chosen by {code(request.objective)} ({request.config.validation.protocol}).",
         _counts(histories),
@@ -67,6 +68,11 @@ def best_epoch(objective: str, history: TrialHistory) -> int:
     """The earliest of the best; 0 where no epoch has ended."""
     epochs = [epoch for epoch, metrics in sorted(history.epochs.items()) if objective in metrics]
     return max(epochs, key=lambda epoch: gain(objective, history.epochs[epoch]), default=0)
+
+
+def _limit(request: SweepRequest) -> str:
+    is_open = request.num_trials == OPEN_ENDED
+    return "as many trials as its budget lets" if is_open else f"{request.num_trials} trials"
 
 
 def _counts(histories: Histories) -> str:

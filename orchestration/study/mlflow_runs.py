@@ -70,7 +70,8 @@ class StudyRuns:
             Tag.CONFIG_HASH: run.config.hash(),
         }
         key = f"{self._origin.name}/{run.row}/{run.seed}/{run.config.hash()}"
-        run_id = self._open(key, f"{run.row}, seed {run.seed}", tags, self._row(run))
+        name, parent = f"{run.row}, seed {run.seed}", self._row(run)
+        run_id = self._open(key, name, tags, parent, ago_s=result.duration_s)
         self._tracker.log_params(run_id, run.config.flat())
         for epoch, metrics in enumerate(result.history, start=1):
             self._tracker.log_metrics(run_id, metrics, epoch)
@@ -106,8 +107,10 @@ class StudyRuns:
             self._rows[run.row] = run_id
         return self._rows[run.row]
 
-    def _open(self, key: str, name: str, tags: Mapping[str, str], parent: str | None) -> str:
-        run_id = self._tracker.open_run(key, name, tags, parent)
+    def _open(
+        self, key: str, name: str, tags: Mapping[str, str], parent: str | None, ago_s: float = 0.0
+    ) -> str:
+        run_id = self._tracker.open_run(key, name, tags, parent, ago_s)
         self._tracker.log_dataset(run_id, self._origin.data)
         return run_id
 

@@ -44,14 +44,19 @@ class Tracker:
         self.finish()
 
     def open_run(
-        self, key: str, name: str, tags: Mapping[str, str], parent: str | None = None
+        self,
+        key: str,
+        name: str,
+        tags: Mapping[str, str],
+        parent: str | None = None,
+        ago_s: float = 0.0,
     ) -> str:
         """The run with this key, which is RUNNING after; the key, for the other methods.
 
-        ``parent`` is the key of the run it is nested in.
+        ``parent`` is the key of the run it is nested in; a run that is new began ``ago_s`` before.
         """
         opened = {"name": name, "tags": dict(tags), "parent": parent or ""}
-        self._put("open", key, opened)
+        self._put("open", key, {**opened, "time_ms": int((time.time() - ago_s) * 1000)})
         return key
 
     def log_params(self, run: str, params: Mapping[str, Scalar]) -> None:

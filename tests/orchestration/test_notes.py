@@ -1,5 +1,6 @@
 """Descriptions: tables that fit MLflow's tag, the best first, whatever state trials are in."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from orchestration.notes.of_studies import row_note, seed_note, study_note
 from orchestration.notes.of_sweeps import final_note, sweep_note, trial_note
 from orchestration.notes.writing import MAX_LENGTH, SCORES, table
 from orchestration.request import SweepRequest
+from orchestration.stopping.budget import OPEN_ENDED, Budget
 from orchestration.study.catalogue import known_study
 from search_spaces.registry import search_space
 
@@ -67,6 +69,9 @@ def test_a_sweep_before_its_first_trial_says_what_it_is(request_: SweepRequest) 
     said = sweep_note(request_, {})
     assert "300 trials of `+ensemble` on sprites" in said
     assert "|" not in said
+    budget = Budget(wall_h=1.0)
+    open_ended = sweep_note(replace(request_, num_trials=OPEN_ENDED, budget=budget), {})
+    assert "as many trials as its budget lets of `+ensemble`" in open_ended
 
 
 def test_hundreds_of_trials_fit_and_those_left_out_are_counted(request_: SweepRequest) -> None:

@@ -152,7 +152,7 @@ def _check_content(client: MlflowClient, runs: list[Run], results: Results) -> N
             assert tags[Tag.COMMAND].startswith("drmn ablate --dataset sprites")
         elif kind == "row":
             assert metrics[harmonic] == pytest.approx(cells[row].interval(GZSL_HARMONIC).mean)
-            assert f"{harmonic}_ci95_low" in metrics
+            assert f"test_ci95_low/{GZSL_HARMONIC}" in metrics
             assert run.data.params["model.sit.enabled"] == str("SIT" in row or row in LAST_ROWS)
         else:
             assert tags[Tag.GPU] == "none"
