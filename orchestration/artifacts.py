@@ -58,13 +58,19 @@ class ArtifactStore:
         place: ``s3://bucket/prefix``, with ``?endpoint_override=HOST:PORT&scheme=http`` at will.
         attempts: how often a request is made that the store throttles or whose connection is cut.
         encryption: of what is written; None: the bucket's own rule.
+        timeout_s: to connect and to wait for an answer, in seconds; None: boto3's own.
 
     Raises:
         ConfigError: ``place`` is no such address, or holds credentials.
     """
 
     def __init__(
-        self, place: str, *, attempts: int = ATTEMPTS, encryption: Encryption | None = None
+        self,
+        place: str,
+        *,
+        attempts: int = ATTEMPTS,
+        encryption: Encryption | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         parts = urlsplit(place)
         if parts.scheme != "s3" or not parts.netloc or has_credentials(place):
@@ -75,7 +81,7 @@ class ArtifactStore:
             )
         self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
         self._options = encryption.arguments if encryption else {}
-        self._client = _client(parts.query, attempts)
+        self._client = _client(parts.query, attempts, timeout_s)
 
     def put(self, path: Path) -> str:
         """Upload a file unless the store has it; its SHA-256, by which it is fetched.
@@ -143,6 +149,15 @@ class ArtifactStore:
         self._compare(name, hashlib.sha256(data).hexdigest(), reply["Metadata"].get(DIGEST, ""))
         return data
 
+    def delete(self, name: str) -> None:
+        """Remove an object that :meth:`write` has stored.
+
+        Raises:
+            StoreError: the store refuses or cannot be reached.
+        """
+        with self._errors("deleted", name):
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
+
     def _digest(self, name: str) -> str:
         """Of an object, as its metadata has it; "" if there is none."""
         try:
@@ -186,7 +201,7 @@ class _AbsentError(StoreError):
 _TRANSFER = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES)
 
 
-def _client(query: str, attempts: int) -> Any:
+def _client(query: str, attempts: int, timeout_s: float | None) -> Any:
     options = {key: values[-1] for key, values in parse_qs(query).items()}
     address, scheme = options.get("endpoint_override"), options.get("scheme", "https")
     if address and "://" not in address:
@@ -197,12 +212,21 @@ def _client(query: str, attempts: int) -> Any:
         "verify": options.get("tls_ca_file_path"),
     }
     retries = {"mode": "standard", "total_max_attempts": attempts}
+    config = Config(retries=retries)
+    if timeout_s is not None:
+        config = config.merge(Config(connect_timeout=timeout_s, read_timeout=timeout_s))
     session = boto3.Session()  # the default one keeps the first credentials that it found
-    client = session.client("s3", **known, config=Config(retries=retries))
+    client = session.client("s3", **known, config=config)
     if ".amazonaws.com" in client.meta.endpoint_url:
         return client
-    path_style = Config(retries=retries, s3={"addressing_style": "path"})
+    path_style = config.merge(Config(s3={"addressing_style": "path"}))
     return session.client("s3", **known, config=path_style)
+
+
+def credentials_source() -> str:
+    """Which link of the AWS chain gives credentials, such as ``env``; "" where none does."""
+    found = boto3.Session().get_credentials()
+    return str(found.method) if found else ""
 
 
 def _object_name(digest: str) -> str:

@@ -5,6 +5,7 @@ What each command needs is imported when it runs, so that help and completion an
 
 from orchestration.cli_ablate import ablate
 from orchestration.cli_data import data_app
+from orchestration.cli_doctor import doctor
 from orchestration.cli_evaluate import evaluate
 from orchestration.cli_predict import predict
 from orchestration.cli_register import register
@@ -65,6 +66,7 @@ add_command(
     app, "report", report, panel=_BOOKS, examples=("drmn report paper-sprites --format tex",)
 )
 app.add_typer(data_app, name="data", rich_help_panel=_GROUND)
+add_command(app, "doctor", doctor, panel=_GROUND, examples=("drmn doctor", "drmn doctor --json"))
 
 sweep_app = make_program("drmn-sweep", sweep, SWEEP_EXAMPLES)
 ablation_app = make_program("ablation.py", ablate, _ABLATE_EXAMPLES)

@@ -29,6 +29,9 @@ RESULT_STORE = "DRMN_RESULT_STORE"
 STORE_ENCRYPTION = "DRMN_STORE_ENCRYPTION"
 CA_BUNDLE = "AWS_CA_BUNDLE"
 MAX_ATTEMPTS = "AWS_MAX_ATTEMPTS"
+RAY_AUTH_MODE = "RAY_AUTH_MODE"
+RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
+AWS_CREDENTIALS = "AWS_SHARED_CREDENTIALS_FILE"
 _CA_OPTION = "tls_ca_file_path"
 
 
@@ -148,3 +151,20 @@ def _seconds(name: str, text: str) -> float:
     if not 0 <= value < math.inf:
         raise ConfigError(f"the value of {name} is {text!r}, but must be a number of seconds >= 0")
     return value
+
+
+def secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
+    """Files with secrets that the environment names, or that are looked for where it does not."""
+    user = Path(environ.get("HOME", "/"))
+    places = {
+        "Ray's token": environ.get(RAY_TOKEN_PATH, str(user / ".ray" / "auth_token")),
+        "AWS credentials": environ.get(AWS_CREDENTIALS, str(user / ".aws" / "credentials")),
+        "MLflow's password": str(user / ".mlflow" / "credentials"),
+        "PostgreSQL's password": environ.get("PGPASSFILE", str(user / ".pgpass")),
+    }
+    return {what: Path(place) for what, place in places.items()}
+
+
+def asks_for_token(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether Ray's clients here send a token."""
+    return environ.get(RAY_AUTH_MODE) == "token"

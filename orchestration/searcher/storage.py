@@ -21,12 +21,32 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
         try:
             return RDBStorage(_with_driver(url), engine_kwargs={"pool_pre_ping": True})
         except (ImportError, SQLAlchemyError, StorageInternalError) as error:
-            raise ConfigError(
-                f"the study storage cannot be opened: {type(error).__name__}",
-                "check DRMN_STUDY_STORAGE, its server and that its driver is installed",
-            ) from error
+            raise _cannot_open(error) from error
     journal.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(journal)))
+
+
+def schema_versions(url: str, timeout_s: int) -> tuple[str, str]:
+    """Of the tables at ``url``, and of this Optuna; tables are made where there are none.
+
+    Raises:
+        ConfigError: it does not answer in time.
+    """
+    limit = {} if url.startswith("sqlite") else {"connect_timeout": timeout_s}
+    try:
+        storage = RDBStorage(
+            _with_driver(url), engine_kwargs={"connect_args": limit}, skip_compatibility_check=True
+        )
+        return storage.get_current_version(), storage.get_head_version()
+    except (ImportError, SQLAlchemyError, StorageInternalError) as error:
+        raise _cannot_open(error) from error
+
+
+def _cannot_open(error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the study storage cannot be opened: {type(error).__name__}",
+        "check DRMN_STUDY_STORAGE, its server and that its driver is installed",
+    )
 
 
 def _with_driver(url: str) -> str:
