@@ -93,7 +93,8 @@ def joined(address: str) -> list[Finding]:
 
 def judge_nodes(nodes: Sequence[Node]) -> list[Finding]:
     """Are they of one kind, and do their clocks agree with this machine's?"""
-    found = [good(f"{len(nodes)} nodes: {', '.join(node.name for node in nodes)}")]
+    count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+    found = [good(f"{count}: {', '.join(node.name for node in nodes)}")]
     for package, by_node in differing({n.name: n.versions for n in nodes}).items():
         shown = ", ".join(f"{node} {version}" for node, version in by_node.items())
         found.append(bad(f"{package} differs between nodes: {shown}", "install one version on all"))

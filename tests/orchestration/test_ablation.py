@@ -103,12 +103,13 @@ def test_every_port_of_the_head_is_found_to_be_guarded(head: Head) -> None:
 
 def test_the_doctor_joins_the_head_and_looks_at_its_nodes(head: Head) -> None:
     environ = {**head.environ, "RAY_ADDRESS": head.ray.gcs}
-    done = run_command("drmn", "doctor", "--json", folder=head.home, environ=environ)
+    done = run_command("drmn", "doctor", "--json", folder=head.home.parent, environ=environ)
     (found,) = (each for each in json.loads(done.stdout)["checks"] if each["name"] == "Ray")
     texts = [each["text"] for each in found["findings"]]
     assert found["level"] == "good", texts
     assert "asks for a token" in texts[0]
-    assert texts[1:] == ["1 nodes: 127.0.0.1", "one set of versions; clocks agree within 1 s"]
+    assert texts[1].startswith("1 node: ")
+    assert texts[2:] == ["one set of versions; clocks agree within 1 s"]
 
 
 @pytest.mark.timeout(150, func_only=True)

@@ -32,8 +32,14 @@ def test_the_ranges_are_those_that_decide() -> None:
 
 @pytest.mark.parametrize(
     ("found", "level"),
-    [("2.60.4", Level.GOOD), ("2.55.0", Level.GOOD), ("2.61.0", Level.WARNING)]
-    + [("3.0", Level.WARNING), ("2.9", Level.BAD), (None, Level.BAD)],
+    [
+        ("2.60.4", Level.GOOD),
+        ("2.55.0", Level.GOOD),
+        ("2.61.0", Level.WARNING),
+        ("3.0", Level.WARNING),
+        ("2.9", Level.BAD),
+        (None, Level.BAD),
+    ],
 )
 def test_a_version_is_judged_by_lowest_and_tested(found: str | None, level: Level) -> None:
     assert judge("ray", found, "2.52", "2.60.0").level is level
