@@ -7,7 +7,7 @@ from rich.table import Table
 from drmn.data.checking import CheckReport, Severity, split_counts
 from drmn.data.dataset import Dataset, dataset_key
 from drmn.data.layouts.xlsa17 import NAME as XLSA17
-from drmn.data.store.published import KNOWN_SPLITS, PUBLISHED
+from drmn.data.literature import KNOWN_SPLITS, PUBLISHED
 
 UNKNOWN_SPLIT = "unknown"
 OWN_SPLIT = "none published for this data"

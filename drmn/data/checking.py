@@ -17,8 +17,8 @@ from drmn.data.attribute_names import has_attribute_names
 from drmn.data.dataset import Dataset, dataset_key, load_dataset
 from drmn.data.images import ImageSource, images, missing_images
 from drmn.data.layouts.xlsa17 import NAME as XLSA17
+from drmn.data.literature import KNOWN_SPLITS, PUBLISHED
 from drmn.data.splits import published_parts, validation_split
-from drmn.data.store.published import KNOWN_SPLITS, PUBLISHED
 from drmn.errors import DataError
 
 NUM_FOLDS = 3

@@ -17,7 +17,7 @@ from drmn.data.layouts.detection import FOLDER_NAMES, reader_of
 from drmn.data.layouts.draft import SPLIT_NAMES, Draft, Rows
 from drmn.data.layouts.xlsa17 import LABELS_FILE, SPLITS_FILE
 from drmn.data.layouts.xlsa17 import NAME as XLSA17
-from drmn.data.store.published import PUBLISHED
+from drmn.data.literature import PUBLISHED
 from drmn.data.validity import check_published
 from drmn.errors import DataError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from drmn.data.literature import Counts
 from drmn.data.matfile import MatFile
-from drmn.data.store.published import Counts
 from drmn.errors import DataError
 
 Rows = Int64[np.ndarray, " _"]

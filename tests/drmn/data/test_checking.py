@@ -7,7 +7,7 @@ from distributions import write_folder
 
 from drmn.data.checking import CheckReport, Severity, check_dataset
 from drmn.data.dataset import Dataset
-from drmn.data.store.published import KNOWN_SPLITS
+from drmn.data.literature import KNOWN_SPLITS
 
 
 def _texts(report: CheckReport, severity: Severity) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 
 from drmn.data.dataset import Dataset, load_dataset
-from drmn.data.store.published import PUBLISHED
+from drmn.data.literature import PUBLISHED
 from drmn.errors import DataError
 
 Damage = Callable[[Any], None]
