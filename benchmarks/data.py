@@ -23,7 +23,7 @@ from stores import BATCH, LEVELS, REPEATS, build_store, opening, timed, trial_me
 from torch.utils.data import DataLoader, Dataset
 
 from drmn.config import BackboneConfig
-from drmn.data.images import ImageFolder
+from drmn.data.image_files import ImageFolder
 from drmn.data.store.extraction import Extraction
 from drmn.data.transforms import normalise, square_pixels
 from drmn.model.backbone import build_backbone

@@ -19,7 +19,6 @@ from orchestration.sampling import (
     SamplerRule,
     check_word,
     planned_trials,
-    preset_values,
 )
 from orchestration.stopping.budget import OPEN_ENDED, Budget
 from search_spaces.domain import SearchSpace
@@ -194,11 +193,6 @@ class SweepRequest:
     def is_best_on_test(self) -> bool:
         """Whether choices are made on test images: such results are labelled and kept apart."""
         return self.config.validation.protocol == "best-on-test"
-
-    @property
-    def paper_values(self) -> dict[str, Scalar]:
-        """The preset's own values of what is searched: the first trial tries them."""
-        return preset_values(self.config, self.space)
 
     def planned_trials(self) -> list[Mapping[str, Scalar]]:
         """What is tried before the sampler has its say; with the grid, everything.

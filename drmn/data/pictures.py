@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from drmn.data.images import UNREADABLE, check_size, decode
+from drmn.data.image_files import UNREADABLE, check_size, decode
 from drmn.errors import DataError
 
 

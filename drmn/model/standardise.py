@@ -30,7 +30,6 @@ class LevelStandardisation(nn.Module):
         for index, spec in enumerate(specs):
             self.register_buffer(f"mean_{index}", torch.zeros(spec.channels))
             self.register_buffer(f"std_{index}", torch.ones(spec.channels))
-        self._num_levels = len(specs)
 
     def fit(self, levels: Sequence[Float[Tensor, "B _ _ _"]]) -> None:
         """Take mean and standard deviation over images and regions of training images."""

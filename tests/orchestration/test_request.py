@@ -11,7 +11,7 @@ from drmn.presets import sprites
 from orchestration.pruning_rule import PruningRule
 from orchestration.request import Resources, SweepRequest
 from orchestration.request_file import load_request, save_request
-from orchestration.sampling import SamplerRule
+from orchestration.sampling import SamplerRule, preset_values
 from search_spaces.domain import Choice, LogUniform, Uniform
 from search_spaces.paper import BETA, GAMMA
 from search_spaces.registry import search_space
@@ -67,9 +67,10 @@ def test_a_bad_value_is_named_with_its_rule(changes: dict[str, Any], message: st
 
 def test_the_papers_values_are_those_of_the_preset_inside_the_space() -> None:
     request = _request(space={"inference.beta": Uniform(low=0.9, high=1.0)})
-    assert request.paper_values == {}
+    assert preset_values(request.config, request.space) == {}
     flat = sprites().flat()
-    assert _request().paper_values == {path: flat[path] for path in search_space("sprites")}
+    space = search_space("sprites")
+    assert preset_values(sprites(), space) == {path: flat[path] for path in space}
 
 
 def test_a_request_comes_back_from_its_file(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from drmn.data.dataset import load_dataset
-from drmn.data.images import ImageZip, images
+from drmn.data.image_files import ImageZip
+from drmn.data.images import images
 from drmn.data.layouts.folder import read_folder
 from drmn.data.store.arrow_shards import map_shard, write_shard
 from drmn.data.store.manifest import Manifest, load_manifest

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drmn.config import ValidationConfig
 from drmn.data.dataset import Dataset, load_dataset
-from drmn.data.images import check_images_present, images
+from drmn.data.images import images, missing_images
 from drmn.data.layouts.awa2 import STANDARD_SPLIT_NOTE
 from drmn.data.layouts.proposal import NOTE
 from drmn.data.splits import test_split, validation_split
@@ -35,7 +35,7 @@ def test_each_layout_becomes_the_same_data_set(tmp_path: Path, layout: str) -> N
     if layout != "AwA2":
         norms = np.linalg.norm(MATRIX, axis=1, keepdims=True)
         np.testing.assert_allclose(dataset.attributes, (MATRIX / norms)[order], atol=1e-4)
-    check_images_present(dataset, images(dataset))
+    assert missing_images(dataset, images(dataset)) == []
     assert images(dataset).open_image(dataset.image_paths[0]).size == (12, 8)
 
 

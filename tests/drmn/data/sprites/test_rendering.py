@@ -8,7 +8,7 @@ from PIL import Image
 
 from drmn.config import ValidationConfig
 from drmn.data.dataset import load_dataset
-from drmn.data.images import check_images_present, images
+from drmn.data.images import images, missing_images
 from drmn.data.splits import test_split, validation_split
 from drmn.data.sprites import render_sprites, rendering
 from drmn.data.sprites.species import ATTRIBUTES, Species
@@ -46,7 +46,7 @@ def test_the_common_loader_reads_them(tmp_path: Path) -> None:
     split = test_split(dataset)
     assert (split.seen.sum(), (~split.seen).sum()) == (30, 10)
     source = images(dataset)
-    check_images_present(dataset, source)
+    assert missing_images(dataset, source) == []
     assert source.open_image(dataset.image_paths[0]).size == (64, 64)
 
 
