@@ -1,5 +1,6 @@
 """Wheel and sdist as a user gets them, and what works where the extra is not installed."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,16 @@ def test_method_alone_requires_nothing_of_the_extra(wheel: Path) -> None:
         assert not any(line.startswith(word) for line in base)
         assert any(line.startswith(word) and "orchestration" in line for line in required)
     assert {"orchestration", "docs", "dev"} <= set(metadata.get_all("Provides-Extra") or ())
+
+
+def test_files_that_deploy_ask_for_extras_that_are_there() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    files = [path for path in (REPOSITORY / "infra").rglob("*") if path.is_file()]
+    texts = [path.read_text(errors="ignore") for path in [*files, REPOSITORY / "Makefile"]]
+    named = re.findall(r"'\.\[([\w,-]+)\]'", "\n".join(texts))
+    asked = {extra for group in named for extra in group.split(",")}
+    assert "dev" in asked
+    assert asked <= set(project["optional-dependencies"])
 
 
 def _without_extra(wheel: Path, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
