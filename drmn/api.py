@@ -1,12 +1,12 @@
 """Load, train, evaluate, look: the few calls that a notebook needs, over the parts below.
 
-.. code-block:: python
+```python
+from drmn import evaluate, load_dataset, train
 
-    from drmn import evaluate, load_dataset, train
-
-    data = load_dataset("sprites")
-    trained = train(data, settings={"training.epochs": 3})
-    evaluate(trained)["gzsl_harmonic"]
+data = load_dataset("sprites")
+trained = train(data, settings={"training.epochs": 3})
+evaluate(trained)["gzsl_harmonic"]
+```
 
 As everywhere, choices are made on validation: :func:`train` reads no test image unless it is told
 to train for the final evaluation.

@@ -1,12 +1,12 @@
 """A sweep from Python: what ``drmn-sweep`` asks for, as an object.
 
-.. code-block:: python
+```python
+from orchestration import Sweep
 
-    from orchestration import Sweep
-
-    sweep = Sweep("sprites", trials=4, settings={"training.epochs": 3})
-    result = sweep.run()
-    result.tested.means()["gzsl_harmonic"]
+sweep = Sweep("sprites", trials=4, settings={"training.epochs": 3})
+result = sweep.run()
+result.tested.means()["gzsl_harmonic"]
+```
 """
 
 import datetime as dt
