@@ -2,7 +2,7 @@
 # Run once by PostgreSQL's image on an empty data folder: a role and a database for each program.
 # Passwords come from the environment and reach psql by its own variables, not by its command line.
 set -eu
-psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 <<'SQL'
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname=postgres <<'SQL'
 \getenv mlflow_password MLFLOW_DB_PASSWORD
 \getenv optuna_password OPTUNA_DB_PASSWORD
 CREATE ROLE mlflow LOGIN PASSWORD :'mlflow_password';
