@@ -47,7 +47,7 @@ class StudyRuns:
     def __init__(
         self, tracker: Tracker, origin: StudyOrigin, record: StudyRecord, scores: RowScores
     ) -> None:
-        self._tracker = tracker
+        self.tracker = tracker
         self._origin = origin
         self._phase: Phase = "test" if origin.study.part == "test" else "val"
         self._tags = {**origin.tags, Tag.SWEEP: origin.name}
@@ -70,62 +70,62 @@ class StudyRuns:
             Tag.CONFIG_HASH: run.config.hash(),
         }
         key = f"{self._origin.name}/{run.row}/{run.seed}/{run.config.hash()}"
-        name, parent = f"{run.row}, seed {run.seed}", self._row(run)
+        name, parent = f"{run.row}, seed {run.seed}", self.open_row(run.row)
         run_id = self._open(key, name, tags, parent, ago_s=result.duration_s)
-        self._tracker.log_params(run_id, run.config.flat())
+        self.tracker.log_params(run_id, run.config.flat())
         for epoch, metrics in enumerate(result.history, start=1):
-            self._tracker.log_metrics(run_id, metrics, epoch)
+            self.tracker.log_metrics(run_id, metrics, epoch)
         phased_scores = {phased(self._phase, name): value for name, value in found.items()}
-        self._tracker.log_metrics(run_id, phased_scores, len(result.history))
-        self._tracker.log_file(run_id, training / LOGITS_FILE)
+        self.tracker.log_metrics(run_id, phased_scores, len(result.history))
+        self.tracker.log_file(run_id, training / LOGITS_FILE)
         said = seed_note(run.row, run.seed, self._origin.protocol, found)
-        self._tracker.describe(run_id, said)
-        self._tracker.close_run(run_id, Status.FINISHED)
+        self.tracker.describe(run_id, said)
+        self.tracker.close_run(run_id, Status.FINISHED)
         self._scores.setdefault(run.row, {})[run.seed] = found
-        self._show(run.row)
+        self._show(run)
         return found
 
     def go_on(self, run: Run) -> None:
         """The row of a seed that was logged before is open again, and shows what is known."""
         if run.row not in self._rows:
-            self._row(run)
-            self._show(run.row)
+            self.open_row(run.row)
+            self._show(run)
 
     def close(self, status: Status) -> str:
         """End the rows' runs and the study's; what MLflow does not have then, "" if nothing."""
         for run_id in self._rows.values():
-            self._tracker.close_run(run_id, status)
-        self._tracker.close_run(self.run_id, status)
-        return self._tracker.finish().message
+            self.tracker.close_run(run_id, status)
+        self.tracker.close_run(self.run_id, status)
+        return self.tracker.finish().message
 
-    def _row(self, run: Run) -> str:
-        if run.row not in self._rows:
-            tags = {**self._tags, Tag.KIND: "row", Tag.VARIANT: run.row}
-            run_id = self._open(f"{self._origin.name}/{run.row}", run.row, tags, self.run_id)
-            settings = {k: v for k, v in run.config.flat().items() if k != "training.seed"}
-            self._tracker.log_params(run_id, settings)
-            self._rows[run.row] = run_id
-        return self._rows[run.row]
+    def open_row(self, row: str) -> str:
+        """The key of a row's run, which is RUNNING after."""
+        if row not in self._rows:
+            tags = {**self._tags, Tag.KIND: "row", Tag.VARIANT: row}
+            self._rows[row] = self._open(f"{self._origin.name}/{row}", row, tags, self.run_id)
+        return self._rows[row]
 
     def _open(
         self, key: str, name: str, tags: Mapping[str, str], parent: str | None, ago_s: float = 0.0
     ) -> str:
-        run_id = self._tracker.open_run(key, name, tags, parent, ago_s)
-        self._tracker.log_dataset(run_id, self._origin.data)
+        run_id = self.tracker.open_run(key, name, tags, parent, ago_s)
+        self.tracker.log_dataset(run_id, self._origin.data)
         return run_id
 
-    def _show(self, row: str) -> None:
-        """The row's means, and the tables with them."""
-        run_id, scores = self._rows[row], self._scores[row]
-        self._tracker.show_metrics(run_id, shown_means(scores, self._phase), len(scores))
-        said = row_note(self._origin.study, row, self._origin.protocol, scores)
-        self._tracker.describe(run_id, said)
+    def _show(self, run: Run) -> None:
+        """The row's settings, which a search may have had to find, its means, and all tables."""
+        run_id, scores = self._rows[run.row], self._scores[run.row]
+        settings = {path: v for path, v in run.config.flat().items() if path != "training.seed"}
+        self.tracker.log_params(run_id, settings)
+        self.tracker.show_metrics(run_id, shown_means(scores, self._phase), len(scores))
+        said = row_note(self._origin.study, run.row, self._origin.protocol, scores)
+        self.tracker.describe(run_id, said)
         self._describe_study()
 
     def _describe_study(self) -> None:
         origin = self._origin
         said = study_note(origin.name, origin.dataset, origin.study, origin.protocol, self._scores)
-        self._tracker.describe(self.run_id, said)
+        self.tracker.describe(self.run_id, said)
 
 
 def known_scores(folder: StudyFolder, record: StudyRecord, dataset: str) -> RowScores:

@@ -7,6 +7,7 @@ images once per training.
 
 import datetime as dt
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
@@ -29,6 +30,7 @@ from orchestration.study.mlflow_runs import StudyOrigin, StudyRuns, known_scores
 from orchestration.study.publishing import experiment
 from orchestration.study.recording import open_record
 from orchestration.study.request import StudyRequest
+from orchestration.study.search_runs import SearchRuns
 from orchestration.study.training import TrainingContext, features_key, study_split
 from orchestration.study.trials import Training, run_trainings
 from orchestration.study.tuning import tune_rows
@@ -76,19 +78,34 @@ class _Work:
 
     def tune(self, record: StudyRecord) -> StudyRecord:
         """Give every row its search, where it has had none yet."""
-        for base in self._request.bases.values():
-            self._prepare(base)
-            features = self._features[features_key(base)]
-            for found in tune_rows(
-                self._request, self._settings, self._console, base, features, record.tuned
-            ):
+        for dataset in self._request.bases:
+            record = self._tune(record, dataset)
+        return record
+
+    def _tune(self, record: StudyRecord, dataset: str) -> StudyRecord:
+        request, base = self._request, self._request.bases[dataset]
+        self._prepare(base)
+        features, tuned = self._features[features_key(base)], record.tuned
+        open_runs = partial(self._open_runs, record, dataset, self._tags(dataset))
+        runs, status = SearchRuns(open_runs, self._datasets[dataset], features), Status.STOPPED
+        settings, console = self._settings, self._console
+        try:
+            for found in tune_rows(request, settings, console, base, features, tuned, runs):
                 record = replace(
                     record,
                     tuned={**record.tuned, **dict.fromkeys(found.rows, found.overrides)},
                     searches={**record.searches, **dict.fromkeys(found.rows, found.search)},
                 )
                 self._folder.write_record(record)
+            status = Status.FINISHED
+        finally:
+            self._tell(runs.close(status))
         return record
+
+    def _tell(self, message: str) -> None:
+        """What MLflow does not have, if anything."""
+        if message:
+            self._console.print(message, style="red", highlight=False, markup=False)
 
     def run(self, record: StudyRecord) -> None:
         """Train what is missing on the data sets that were asked for, log what is not logged."""
@@ -121,8 +138,7 @@ class _Work:
             status = Status.FAILED if self._failures else Status.FINISHED
         finally:
             for runs in mlflow_runs.values():
-                if message := runs.close(status):
-                    self._console.print(message, style="red", highlight=False, markup=False)
+                self._tell(runs.close(status))
         if self._failures:
             raise DrmnError(
                 f"{len(self._failures)} of {len(missing)} trainings failed: "

@@ -15,6 +15,7 @@ from orchestration.request import SweepRequest
 from orchestration.searching import SearchParts, search
 from orchestration.settings import Settings
 from orchestration.study.request import StudyRequest
+from orchestration.study.search_runs import SearchRuns
 from orchestration.trainable import TrialContext
 from search_spaces.registry import search_space
 
@@ -38,6 +39,7 @@ def tune_rows(
     base: Config,
     features: str | None,
     tuned: Tuned,
+    runs: SearchRuns,
 ) -> Iterator[Found]:
     """What each search found, as it ends; rows that share a training share its search."""
     dataset = base.data.dataset
@@ -47,7 +49,7 @@ def tune_rows(
         if wanted and any(name not in tuned for name in names):
             config = rows[-1].apply(base)
             sweep = _sweep(request, config, rows[-1])
-            found = _search(sweep, settings, console, features)
+            found = _search(sweep, settings, console, features, runs)
             yield Found(search=sweep.name, rows=names, overrides=found)
 
 
@@ -64,7 +66,11 @@ def rows_by_training(base: Config, rows: tuple[Variant, ...]) -> list[list[Varia
 
 
 def _search(
-    sweep: SweepRequest, settings: Settings, console: Console, features: str | None
+    sweep: SweepRequest,
+    settings: Settings,
+    console: Console,
+    features: str | None,
+    runs: SearchRuns,
 ) -> dict[str, Scalar]:
     """The best trial's settings, with its best epoch and the exact beta found there."""
     folder = settings.sweep_folder(sweep.name)
@@ -77,8 +83,9 @@ def _search(
         num_threads=max(1, int(sweep.resources.cpus)),
         on_gpu=sweep.resources.gpus > 0,
     )
-    parts = SearchParts(folder=folder, ledger=ledger, context=context, logger=None)
-    search(sweep, settings, console, parts)
+    with runs.logged(sweep, ledger) as logger:
+        parts = SearchParts(folder=folder, ledger=ledger, context=context, logger=logger)
+        search(sweep, settings, console, parts)
     winner = ledger.winner(OBJECTIVE)
     beta = winner.metrics[phased("val", BETA_EXACT)]
     return {**winner.overrides, "training.epochs": winner.epoch, "inference.beta": beta}
