@@ -19,6 +19,7 @@ from orchestration.events import Fate
 from orchestration.final import FinalScores
 from orchestration.finishing import RESULT_FILE, SweepResult
 from orchestration.front import front_table
+from orchestration.notes.writing import LEAKED
 from orchestration.settings import Settings
 from orchestration.terminal.manner import print_json, result_console
 from orchestration.tracking import ui_command
@@ -31,12 +32,6 @@ NOTES = {
     ),
     "sprites": "sprites is a rendered demo set: its numbers say nothing about photographs.",
 }
-
-
-_LEAKED = (
-    "best-on-test: settings, epoch and beta were chosen on test images. These numbers are not "
-    "results and must not stand beside any."
-)
 
 
 def tell_result(result: SweepResult, settings: Settings, *, as_json: bool) -> None:
@@ -59,7 +54,7 @@ def print_summary(result: SweepResult, settings: Settings, console: Console) -> 
     for line in _explanations(result, dataset):
         console.print(line, highlight=False)
     if result.protocol == "best-on-test":
-        console.print(_LEAKED, style="bold red", highlight=False)
+        console.print(LEAKED, style="bold red", highlight=False)
     if result.tracking_trouble:
         console.print(f"{result.tracking_trouble}; the files below are complete", style="red")
     console.print(_counts(result), highlight=False)

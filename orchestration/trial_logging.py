@@ -60,9 +60,9 @@ def open_trial_run(
         Tag.SEED: str(config.training.seed),
     }
     run_id = tracker.open_run(parent.key(trial), f"trial {trial}", tags, parent.run_id)
-    tracker.log_params(run_id, config.flat())
     if parent.data is not None:
         tracker.log_dataset(run_id, parent.data)
+    tracker.log_params(run_id, config.flat())
     return run_id
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from drmn.config import Config
 from drmn.config_tree import Scalar
 from orchestration.final import PAPER, WINNER, FinalScores
 from orchestration.ledger import TrialHistory
-from orchestration.notes.writing import MAX_LENGTH, SCORES, code, note, number, table
+from orchestration.notes.writing import LEAKED, MAX_LENGTH, SCORES, code, note, number, table
 from orchestration.objective import gain, shown
 from orchestration.request import SweepRequest
 from orchestration.stopping.budget import OPEN_ENDED
@@ -21,6 +22,7 @@ def sweep_note(
 ) -> str:
     """What is searched and how far it is; test scores once there are; all trials, best first."""
     head = note(
+        _warning(request.config),
         f"Sweep **{request.name}**: {_limit(request)} of {code(request.variant)} on "
         f"{request.config.data.dataset}, up to {request.config.training.epochs} epochs each, "
         f"chosen by {code(request.objective)} ({request.config.validation.protocol}).",
@@ -47,6 +49,7 @@ def final_note(sweep: str, tested: FinalScores) -> str:
     contender = tested.contender
     epochs = contender.config.training.epochs
     return note(
+        _warning(contender.config),
         f"{_SETTINGS[contender.name].capitalize()} in the sweep **{sweep}**: "
         f"{epochs} epochs on trainval, then the test images once, for each seed.",
         final_table([tested]),
@@ -68,6 +71,10 @@ def best_epoch(objective: str, history: TrialHistory) -> int:
     """The earliest of the best; 0 where no epoch has ended."""
     epochs = [epoch for epoch, metrics in sorted(history.epochs.items()) if objective in metrics]
     return max(epochs, key=lambda epoch: gain(objective, history.epochs[epoch]), default=0)
+
+
+def _warning(config: Config) -> str:
+    return "" if config.validation.protocol == "validation" else f"**{LEAKED}**"
 
 
 def _limit(request: SweepRequest) -> str:

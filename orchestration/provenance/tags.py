@@ -1,5 +1,6 @@
 """What a run is tagged with: code, data, command."""
 
+import getpass
 import re
 import shlex
 import sys
@@ -44,6 +45,7 @@ def code_tags(config: Config, variant: str) -> dict[str, str]:
     commit = {} if sha == UNKNOWN else {str(MlflowTag.SOURCE_COMMIT): sha.removesuffix("-dirty")}
     return {
         **commit,
+        **_user(),
         Tag.GIT_SHA: sha,
         Tag.CONFIG_HASH: config.hash(),
         Tag.VARIANT: variant,
@@ -51,6 +53,14 @@ def code_tags(config: Config, variant: str) -> dict[str, str]:
         MlflowTag.SOURCE_NAME: Path(sys.argv[0]).name,
         MlflowTag.SOURCE_TYPE: "LOCAL",
     }
+
+
+def _user() -> dict[str, str]:
+    """Nothing where the system knows no name for this process's user, as in some containers."""
+    try:
+        return {MlflowTag.USER: getpass.getuser()}
+    except (KeyError, OSError):
+        return {}
 
 
 def machine_tags(found: Mapping[str, str]) -> dict[str, str]:

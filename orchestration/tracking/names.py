@@ -36,6 +36,7 @@ class MlflowTag(StrEnum):
     """Tags of MLflow's own that its UI shows in places of their own."""
 
     DESCRIPTION = "mlflow.note.content"
+    USER = "mlflow.user"
     SOURCE_NAME = "mlflow.source.name"
     SOURCE_TYPE = "mlflow.source.type"
     SOURCE_COMMIT = "mlflow.source.git.commit"

@@ -107,6 +107,17 @@ def test_a_final_run_says_whose_settings_it_tests() -> None:
     assert "| the winner's settings | 1 | 50.0 | 50.0 | 50.0 | 50.0 |" in said
 
 
+def test_what_was_chosen_on_test_says_so_first(request_: SweepRequest) -> None:
+    leaking = request_.config.with_overrides({"validation.protocol": "best-on-test"})
+    tested = _tested(1)
+    contender = replace(tested.contender, config=leaking)
+    for said in (
+        sweep_note(replace(request_, config=leaking), {}),
+        final_note("s", replace(tested, contender=contender)),
+    ):
+        assert said.startswith("**best-on-test: settings, epoch and beta were chosen on test")
+
+
 def test_a_study_shows_its_rows_in_order_and_the_rest_as_missing() -> None:
     study = known_study("table2")
     rows = {"+ensemble": {0: SEED, 1: SEED}, "baseline": {0: SEED}}
