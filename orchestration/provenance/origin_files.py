@@ -11,8 +11,10 @@ REQUIREMENTS, DIFF = "requirements.txt", "uncommitted.diff.txt"
 def log_origin(tracker: Tracker, run: str) -> None:
     """Installed versions and, where the code differs from its commit, the difference.
 
-    A resumed sweep's or study's replace those of before: they are of the code that ends it.
+    A resumed run keeps those it began with, as it keeps its tags.
     """
+    if tracker.has_files(run, ORIGIN_FOLDER):
+        return
     tracker.log_text(run, requirements(), f"{ORIGIN_FOLDER}/{REQUIREMENTS}")
     if diff := uncommitted_diff():
         tracker.log_text(run, diff, f"{ORIGIN_FOLDER}/{DIFF}")
