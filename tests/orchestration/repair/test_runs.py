@@ -11,7 +11,7 @@ from orchestration.events import Fate
 from orchestration.ledger import TrialHistory
 from orchestration.repair.runs import SweepRuns
 from orchestration.settings import read_settings
-from orchestration.tracking import DirectTracker, Status, Tag
+from orchestration.tracking import DataInput, DirectTracker, MlflowTag, Status, Tag
 from orchestration.trial_logging import SweepRun, open_trial_run
 
 pytestmark = pytest.mark.slow
@@ -25,6 +25,8 @@ HISTORIES = {
     )
     for number, name in enumerate(["0000", "0001", "0002"], start=1)
 }
+FIELDS = {"name": "x", "digest": "d-s", "source_type": "local", "source": "{}"}
+DATA = DataInput(fields={**FIELDS, "schema": "{}", "profile": "{}"}, context="validation")
 FATES = {"0000": Fate.COMPLETE, "0001": Fate.PRUNED, "0002": Fate.STOPPED}
 
 
@@ -42,6 +44,7 @@ def test_everything_lacking_is_named_and_mended_once(tracker: DirectTracker) -> 
     other = tracker.open_run(f"{KEY}5/0000", "another sweep's", {})
     assert _runs(tracker).differences(HISTORIES, FATES) == []  # the sweep's own was never begun
     parent_id = tracker.open_run(KEY, "sweep s", {Tag.DATASET: "sprites", Tag.KIND: "sweep"})
+    tracker.log_dataset(parent_id, DATA)
     parent = SweepRun(run_id=parent_id, sweep=KEY, tags={}, config=CONFIG)
     whole = open_trial_run(tracker, parent, "0000", HISTORIES["0000"].overrides)
     tracker.log_epochs(whole, HISTORIES["0000"].epochs)
@@ -63,5 +66,7 @@ def test_everything_lacking_is_named_and_mended_once(tracker: DirectTracker) -> 
     assert _runs(tracker).differences(HISTORIES, FATES) == []
     records = tracker.runs_of(KEY)
     assert set(records) == {KEY, f"{KEY}/0000", f"{KEY}/0001", f"{KEY}/0002"}
-    assert records[f"{KEY}/0002"].tags[Tag.DATASET] == "sprites"
+    lost = records[f"{KEY}/0002"]
+    assert (lost.tags[Tag.DATASET], lost.data) == ("sprites", DATA)
+    assert "after epoch 3; best" in lost.tags[MlflowTag.DESCRIPTION]
     assert tracker.runs_of(f"{KEY}5/0000")[f"{KEY}5/0000"].run_id == other
