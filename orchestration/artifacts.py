@@ -2,7 +2,8 @@
 
 Credentials come from the AWS chain alone (environment, profile, the machine's role), the endpoint
 and certificates from AWS_ENDPOINT_URL_S3 and AWS_CA_BUNDLE. An object's name holds its SHA-256, so
-that a repeated upload sends nothing, and what is read is compared with it.
+that a repeated upload sends nothing, and what is read is compared with it; a small object that is
+replaced has it as its first line. No store's metadata is relied upon: not every store returns it.
 """
 
 import hashlib
@@ -23,8 +24,6 @@ from drmn.atomic import replacing
 from drmn.errors import ConfigError, StoreError
 from drmn.places import ATTEMPTS, has_credentials, shown, store_error
 
-DIGEST = "drmn-sha256"
-"""Metadata of every object that :class:`ArtifactStore` writes."""
 ENCRYPTIONS = ("AES256", "aws:kms")
 _PART_BYTES = 16 << 20
 _ABSENT = ("404", "NoSuchKey")
@@ -93,13 +92,13 @@ class ArtifactStore:
         """
         digest = _sha256(path)
         name = _object_name(digest)
-        if self._digest(name) != digest:
+        if self._size(name) != path.stat().st_size:
             with self._errors("written", name):
                 self._client.upload_file(
                     str(path),
                     self._bucket,
                     self._key(name),
-                    ExtraArgs={"Metadata": {DIGEST: digest}, **self._options},
+                    ExtraArgs=self._options,
                     Config=_TRANSFER,
                 )
         return digest
@@ -124,14 +123,10 @@ class ArtifactStore:
         Raises:
             StoreError: the store refuses or cannot be reached.
         """
-        digest = hashlib.sha256(data).hexdigest()
+        body = hashlib.sha256(data).hexdigest().encode() + b"\n" + data
         with self._errors("written", name):
             self._client.put_object(
-                Bucket=self._bucket,
-                Key=self._key(name),
-                Body=data,
-                Metadata={DIGEST: digest},
-                **self._options,
+                Bucket=self._bucket, Key=self._key(name), Body=body, **self._options
             )
 
     def read(self, name: str) -> bytes | None:
@@ -143,10 +138,10 @@ class ArtifactStore:
         try:
             with self._errors("read", name):
                 reply = self._client.get_object(Bucket=self._bucket, Key=self._key(name))
-                data = bytes(reply["Body"].read())
+                digest, _, data = bytes(reply["Body"].read()).partition(b"\n")
         except _AbsentError:
             return None
-        self._compare(name, hashlib.sha256(data).hexdigest(), reply["Metadata"].get(DIGEST, ""))
+        self._compare(name, hashlib.sha256(data).hexdigest(), digest.decode(errors="replace"))
         return data
 
     def delete(self, name: str) -> None:
@@ -158,14 +153,14 @@ class ArtifactStore:
         with self._errors("deleted", name):
             self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
 
-    def _digest(self, name: str) -> str:
-        """Of an object, as its metadata has it; "" if there is none."""
+    def _size(self, name: str) -> int | None:
+        """Of an object, in bytes; None if there is none."""
         try:
             with self._errors("looked up", name):
                 found = self._client.head_object(Bucket=self._bucket, Key=self._key(name))
         except _AbsentError:
-            return ""
-        return str(found["Metadata"].get(DIGEST, ""))
+            return None
+        return int(found["ContentLength"])
 
     def _compare(self, name: str, digest: str, expected: str) -> None:
         if digest != expected:

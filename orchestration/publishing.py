@@ -93,4 +93,4 @@ def fetch_sweep(name: str, folder: Path, store: ArtifactStore) -> int:
 
 
 def _index_name(name: str) -> str:
-    return f"sweeps/{name}/index.json"
+    return f"sweeps/{name}/index"

@@ -82,6 +82,6 @@ def test_a_sweep_that_was_not_stored_whole_has_no_index(sweep: Path, tmp_path: P
 
 def test_an_index_cannot_write_outside_the_folder(tmp_path: Path) -> None:
     memory = Memory(left=0)
-    memory.indexes["sweeps/s/index.json"] = b'{"../x": "1"}'
+    memory.indexes["sweeps/s/index"] = b'{"../x": "1"}'
     with pytest.raises(DataError, match="leaves its folder"):
         fetch_sweep("s", tmp_path / "copy", cast(ArtifactStore, memory))

@@ -87,7 +87,7 @@ def _writers(uri: str, tmp_path: Path) -> dict[str, tuple[Callable[[], object], 
     return {
         "shard": (lambda: storage.write("x.arrow", DATA), "x.arrow"),
         "artifact": (lambda: store.put(file), "objects"),
-        "index": (lambda: store.write("sweeps/s/index.json", DATA), "sweeps"),
+        "index": (lambda: store.write("sweeps/s/index", DATA), "sweeps"),
     }
 
 
