@@ -20,10 +20,10 @@ def register(
     Sweeps do this themselves; it is needed where MLflow did not answer then, and harmless again.
     """
     from orchestration.serving.reading import find_model
-    from orchestration.serving.registry import register as into_registry
+    from orchestration.serving.registering import register_model
 
     with progress_console(as_json=as_json).status("registering the model"):
-        found = into_registry(find_model(model), read_settings())
+        found = register_model(find_model(model), read_settings())
     if as_json:
         print_json({"model": found.uri, **asdict(found)})
     else:

@@ -7,7 +7,13 @@ import typer
 from orchestration.cli_options import StudyName
 from orchestration.report.formats import Format
 from orchestration.settings import read_settings
-from orchestration.terminal.manner import Json, print_json, progress_console, result_console
+from orchestration.terminal.manner import (
+    Json,
+    error_console,
+    print_json,
+    progress_console,
+    result_console,
+)
 
 
 def report(
@@ -45,7 +51,8 @@ def report(
     with progress_console(as_json=as_json).status("writing the report"):
         path = write_report(results, folder, form, settings, shown)
         for dataset in results.record.bases:
-            log_report(settings, study, dataset, path)
+            if message := log_report(settings, study, dataset, path):
+                error_console().print(message, style="red", highlight=False, markup=False)
     if as_json:
         print_json({"study": study, "format": form.value, "report": str(path)})
     else:

@@ -2,35 +2,28 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from drmn.errors import ConfigError, DrmnError
 from orchestration.cli_options import SweepName
+from orchestration.cli_reconcile import reconcile_runs
 from orchestration.cli_results import fetch, publish
 from orchestration.cli_show import list_runs, show
 from orchestration.exposure import AllowOpenRay
 from orchestration.request import SweepRequest
-from orchestration.request_file import REQUEST_FILE, load_request
+from orchestration.request_file import load_request
 from orchestration.settings import read_settings
 from orchestration.stopping.budget import USAGE_FILE, Budget, Meter, parse_budget
-from orchestration.stopping.driver import driver_of, stop_driver
+from orchestration.stopping.driver import stop_driver
 from orchestration.terminal.commands import add_command, make_group
-from orchestration.terminal.exits import EXIT_FAILED, EXIT_OK
 from orchestration.terminal.manner import (
     Json,
-    error_console,
     print_json,
     progress_console,
     result_console,
 )
-
-if TYPE_CHECKING:
-    from orchestration.repair.truth import Difference
 
 
 def resume(
@@ -72,49 +65,6 @@ def _check_budget(request: SweepRequest, folder: Path) -> None:
             f"{spent}: the attempts so far took {used.wall_h:.3g} h and {used.gpu_h:.3g} GPU-h",
             "give a larger --budget, or --budget none",
         )
-
-
-def reconcile_runs(
-    name: Annotated[str | None, typer.Argument(help="Of a sweep; default: all.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what differs.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Make ledger, Optuna, MLflow and Tune agree about sweeps that nothing runs.
-
-    Exit code 0: nothing differed; 1: something did, and was mended unless --dry-run.
-    """
-    from orchestration.repair.reconciling import reconcile
-    from orchestration.sweep import experiment_name
-
-    settings, console = read_settings(), result_console()
-    paths = (settings.home / "sweeps").glob(f"*/{REQUEST_FILE}")
-    differing: "dict[str, list[Difference]]" = {}
-    for sweep in [name] if name else sorted(path.parent.name for path in paths):
-        folder = settings.sweep_folder(sweep)
-        request = load_request(folder)
-        if name is None and (driver := driver_of(folder)):
-            error_console().print(f"{sweep}: left alone, {driver} runs it", highlight=False)
-            continue
-        found = reconcile(request, settings, experiment_name(request), dry_run=dry_run)
-        differing[sweep] = found
-        if not as_json:
-            _print_differences(console, sweep, found, dry_run=dry_run)
-    if as_json:
-        print_json({sweep: [asdict(each) for each in found] for sweep, found in differing.items()})
-    raise typer.Exit(EXIT_FAILED if any(differing.values()) else EXIT_OK)
-
-
-def _print_differences(
-    console: Console, sweep: str, found: "list[Difference]", *, dry_run: bool
-) -> None:
-    if not found:
-        console.print(f"{sweep}: nothing differs", highlight=False)
-        return
-    table = Table("run or trial", "book", "has", "should have", box=box.SIMPLE_HEAD)
-    for each in found:
-        table.add_row(each.subject, each.book, each.has, each.should_have)
-    console.print(f"{sweep}: {'differs' if dry_run else 'mended'}", highlight=False)
-    console.print(table)
 
 
 def stop(

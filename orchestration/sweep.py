@@ -189,13 +189,13 @@ class _Sweep:
             outcome = self._tracker.finish()
             if status is not Status.FINISHED and outcome.message:
                 self._console.print(outcome.message, style="red", highlight=False)
-        self._publish(result)
+        self._publish(result, is_sent=not outcome.num_left)  # the runs first, then the model
         write_result(result)
         return replace(
             result, experiment_id=outcome.experiment_id, tracking_trouble=outcome.message
         )
 
-    def _publish(self, result: SweepResult) -> None:
+    def _publish(self, result: SweepResult, *, is_sent: bool) -> None:
         model = FinalModel(
             request=self._request,
             dataset=self._dataset,
@@ -204,7 +204,7 @@ class _Sweep:
             result=result,
         )
         with self._console.status("keeping the model"):
-            said = model.publish(self._settings)
+            said = model.publish(self._settings, is_sent=is_sent)
         self._console.print(escape(said), highlight=False)
 
     def _describe(self, parent: SweepRun) -> None:

@@ -1,10 +1,9 @@
 """One sweep's four books compared, and made to agree."""
 
-from pathlib import Path
-
 import optuna
 from optuna.storages import BaseStorage
 
+from drmn.deployed.saved_model import MODEL_FILE
 from orchestration.events import Fate
 from orchestration.finishing import RESULT_FILE
 from orchestration.ledger import LEDGER_FILE, Ledger
@@ -20,14 +19,19 @@ from orchestration.repair.truth import (
     true_fates,
 )
 from orchestration.repair.tune_state import TuneStates
+from orchestration.repair.unsent import send, unsent
 from orchestration.request import SweepRequest
 from orchestration.searcher.storage import STUDY_FILE, open_storage
+from orchestration.serving.registering import is_unregistered, register_model
 from orchestration.settings import Settings
 from orchestration.stopping.driver import driving
-from orchestration.tracking import DirectTracker, TrackingError, num_spooled, send_spooled
+from orchestration.tracking import DirectTracker
 
 DIED = "its driver died"
 """Why a trial was stopped that nobody stopped."""
+_UNREGISTERED = Difference(
+    subject="model", book="MLflow", has="not registered", should_have="registered"
+)
 
 
 def reconcile(
@@ -41,28 +45,18 @@ def reconcile(
     """
     folder = settings.sweep_folder(request.name)
     with driving(folder, request.name):
-        found = _spooled(folder)
+        found = unsent(folder)
         if found and not dry_run:
-            _send(settings, folder)
+            send(settings, folder)
         books = _Books(request, settings, experiment)
         found += books.differences()
         if found and not dry_run:
             books.mend()
+        if books.knows_the_sweep and is_unregistered(folder, request):
+            found.append(_UNREGISTERED)
+            if not dry_run:
+                register_model(folder / MODEL_FILE, settings)
         return found
-
-
-def _spooled(folder: Path) -> list[Difference]:
-    """What its driver could not send."""
-    num_left = num_spooled(folder)
-    has = f"{num_left} events unsent"
-    left = Difference(subject="all", book="MLflow", has=has, should_have="all events")
-    return [left] if num_left else []
-
-
-def _send(settings: Settings, folder: Path) -> None:
-    outcomes = send_spooled(settings, folder)
-    if any(outcome.num_left for outcome in outcomes):
-        raise TrackingError("; ".join(outcome.message for outcome in outcomes if outcome.message))
 
 
 class _Books:
@@ -85,6 +79,11 @@ class _Books:
             is_finished=self._is_finished,
         )
         self._tune = TuneStates(settings.sweep_storage, request.key, self._ledger.num_attempts())
+
+    @property
+    def knows_the_sweep(self) -> bool:
+        """Whether MLflow has the sweep's own run."""
+        return self._runs.is_begun
 
     def differences(self) -> list[Difference]:
         histories = self._ledger.histories()

@@ -7,6 +7,7 @@ from drmn.names import LOSS_TOTAL
 from orchestration.events import Fate
 from orchestration.ledger import TrialHistory
 from orchestration.repair.truth import Difference
+from orchestration.repair.twins import delete_twins, twin_differences
 from orchestration.tracking import DirectTracker, RunRecord, Status, Tag
 from orchestration.trial_logging import FATE_STATUS, SweepRun, logged_metrics, open_trial_run
 
@@ -41,22 +42,28 @@ class SweepRuns:
         self._ending = Status.FINISHED if is_finished else Status.STOPPED
         self._records = tracker.runs_of(key)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the sweep's own run is there."""
+        return self._key in self._records
+
     def differences(
         self, histories: Mapping[str, TrialHistory], fates: Mapping[str, Fate]
     ) -> list[Difference]:
         """What the runs lack or say wrongly; nothing where the sweep's own run was never begun."""
-        if self._key not in self._records:
+        if not self.is_begun:
             return []
         found = [
             difference
             for name, history in sorted(histories.items())
             for difference in self._of_trial(name, history, FATE_STATUS[fates[name]])
         ]
-        return found + [
+        found += [
             self._difference(record.name, _RUNNING, self._ending)
             for record in self._others(histories)
             if record.status == _RUNNING
         ]
+        return found + twin_differences(self._records)
 
     def mend(self, histories: Mapping[str, TrialHistory], fates: Mapping[str, Fate]) -> None:
         """Write what :meth:`differences` names.
@@ -64,8 +71,9 @@ class SweepRuns:
         Raises:
             TrackingError: MLflow refuses.
         """
-        if self._key not in self._records:
+        if not self.is_begun:
             return
+        delete_twins(self._tracker, self._records)
         for name, history in sorted(histories.items()):
             if self._of_trial(name, history, FATE_STATUS[fates[name]]):
                 self._mend_trial(name, history, FATE_STATUS[fates[name]])

@@ -16,6 +16,7 @@ from drmn.logits import Logits
 from orchestration.final_logging import final_key
 from orchestration.finishing import FINAL_FOLDER, SweepResult
 from orchestration.request import SweepRequest
+from orchestration.serving.registering import register_now
 from orchestration.settings import Settings
 
 LOGITS_FILE = "logits.parquet"
@@ -34,10 +35,11 @@ class FinalModel:
     experiment: str
     result: SweepResult
 
-    def publish(self, settings: Settings) -> str:
+    def publish(self, settings: Settings, *, is_sent: bool) -> str:
         """Write ``model.drmn`` into the sweep's folder and register it; says how that went.
 
-        MLflow's troubles are told, not raised: the file is complete.
+        MLflow's troubles are told, not raised: the file is complete. ``is_sent`` says whether
+        MLflow has all of the sweep's runs.
         """
         try:
             path = self.keep()
@@ -45,12 +47,7 @@ class FinalModel:
             return f"no model was kept: {error}"
         if self.request.is_best_on_test:
             return f"model: {path} (chosen on test, hence not registered)"
-        from orchestration.serving.registry import register  # takes a second to import
-
-        try:
-            return f"model: {path}\n{register(path, settings)}"
-        except DrmnError as error:
-            return f"model: {path}\n{error}"
+        return f"model: {path}\n{register_now(path, settings, is_sent=is_sent)}"
 
     def keep(self) -> Path:
         """Write the model file.

@@ -21,7 +21,7 @@ from drmn.errors import DataError
 from orchestration.objective import gain
 from orchestration.serving.logged_model import log_model
 from orchestration.settings import Settings
-from orchestration.tracking import Tag, TrackingError
+from orchestration.tracking import OutageError, RefusedError, Tag, TrackingError, mlflow_errors
 
 CHAMPION = "champion"
 BEST_ON_TEST = "best-on-test"
@@ -84,12 +84,12 @@ def register(path: Path, settings: Settings) -> Registered:
             "use the file itself with --model",
         )
     try:
-        client = MlflowClient(settings.tracking_uri)
-        return _Registration(client, saved, selection).run(path)
-    except (MlflowException, OSError) as error:
-        reason = error.message if isinstance(error, MlflowException) else str(error)
+        with mlflow_errors():
+            client = MlflowClient(settings.tracking_uri)
+            return _Registration(client, saved, selection).run(path)
+    except (OutageError, RefusedError) as error:
         raise TrackingError(
-            f"the model {path} cannot be registered in MLflow: {reason}",
+            f"the model {path} cannot be registered: {error.message}",
             f"check MLFLOW_TRACKING_URI and the server's log, then: drmn register {path}",
         ) from error
 

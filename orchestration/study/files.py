@@ -17,6 +17,7 @@ from drmn.logits import Logits
 from drmn.variants import Variant
 from orchestration.study.definition import Comparison, Run, Study, run_of
 
+RECORD_FILE = "study.json"
 RESULT_FILE = "result.json"
 LOGITS_FILE = "logits.parquet"
 EXPLANATION_FILE = "explanation.npz"
@@ -115,9 +116,9 @@ class StudyFolder:
         Raises:
             ConfigError: there is no study here.
         """
-        file = self.path / "study.json"
+        file = self.path / RECORD_FILE
         if not file.is_file():
-            known = sorted(path.parent.name for path in self.path.parent.glob("*/study.json"))
+            known = sorted(path.parent.name for path in self.path.parent.glob(f"*/{RECORD_FILE}"))
             raise ConfigError(
                 f"there is no study at {self.path}",
                 f"known there: {', '.join(known) or 'none'}; `drmn ablate` makes one",
@@ -126,11 +127,11 @@ class StudyFolder:
         return StudyRecord(**{**content, "study": _study(content["study"])})
 
     def write_record(self, record: StudyRecord) -> None:
-        _write_json(self.path / "study.json", asdict(record))
+        _write_json(self.path / RECORD_FILE, asdict(record))
 
     @property
     def exists(self) -> bool:
-        return (self.path / "study.json").is_file()
+        return (self.path / RECORD_FILE).is_file()
 
 
 def _study(content: dict[str, Any]) -> Study:

@@ -22,12 +22,14 @@ from orchestration.tracking.names import (
     Tag,
     TrackingError,
 )
-from orchestration.tracking.outbox import Outcome
+from orchestration.tracking.outbox import REPORTS, SPOOLS, Outcome
 from orchestration.tracking.records import RunRecord
-from orchestration.tracking.server import ui_command
-from orchestration.tracking.tracker import Tracker, num_spooled, send_spooled
+from orchestration.tracking.server import mlflow_errors, ui_command
+from orchestration.tracking.tracker import Tracker, is_spooling, num_spooled, send_spooled
 
 __all__ = [
+    "REPORTS",
+    "SPOOLS",
     "DataInput",
     "DirectTracker",
     "MlflowTag",
@@ -39,6 +41,8 @@ __all__ = [
     "Tag",
     "Tracker",
     "TrackingError",
+    "is_spooling",
+    "mlflow_errors",
     "num_spooled",
     "send_spooled",
     "ui_command",

@@ -61,6 +61,10 @@ class DirectTracker:
         """Set the final status."""
         self._server.close(run_id, status.value, _now_ms())
 
+    def delete_twins(self, key: str) -> None:
+        """Leave one run with this trial key: the others, if they are empty, are deleted."""
+        self._server.find(key)
+
     def steps(self, run_id: str, metric: str) -> set[int]:
         """All steps of ``metric`` in a run."""
         return self._server.steps(run_id, metric)

@@ -23,9 +23,12 @@ logger = logging.getLogger(__name__)
 
 SPOOLS = "mlflow"
 """Below a sweep's or a study's folder; holds one folder per MLflow experiment."""
+REPORTS = "mlflow-reports"
+"""The same beside it, for who logs to a study's runs while the study is at work."""
 _FILES = "files"
 _EVENTS = "events"
 _GIVEN = "files.given"
+_LOCK = "lock"
 _STOP_S = 5.0
 
 
@@ -164,9 +167,19 @@ class Outbox:
         self._lock.release()
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process writes to the spools in ``folder``."""
+    lock = FileLock(folder / _LOCK)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def _locked(folder: Path) -> FileLock:
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
+    lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

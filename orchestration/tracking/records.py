@@ -1,6 +1,6 @@
 """A run as MLflow has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlflow.entities import DatasetInput, Run
@@ -20,9 +20,11 @@ class RunRecord:
     tags: Mapping[str, str]
     data: DataInput | None
     """The first data set among its inputs."""
+    num_twins: int = 0
+    """Empty runs of the same key; see twins.py."""
 
 
-def record_of(run: Run) -> RunRecord:
+def record_of(run: Run, twins: Sequence[str] = ()) -> RunRecord:
     """What is needed of MLflow's own record."""
     return RunRecord(
         run_id=run.info.run_id,
@@ -31,6 +33,7 @@ def record_of(run: Run) -> RunRecord:
         num_params=len(run.data.params),
         tags=run.data.tags,
         data=next(map(_data_input, run.inputs.dataset_inputs), None),
+        num_twins=len(twins),
     )
 
 

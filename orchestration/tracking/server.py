@@ -25,7 +25,7 @@ from orchestration.settings import Settings
 from orchestration.tracking.migration import migrated_once
 from orchestration.tracking.names import AccessError, OutageError, RefusedError, Tag
 from orchestration.tracking.records import RunRecord, record_of
-from orchestration.tracking.twins import without_twins
+from orchestration.tracking.twins import told_apart, without_twins
 
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
 _REFUSALS = (400, 404, 409, 413, 422)
@@ -76,7 +76,7 @@ class Server:
     def connect(self) -> MlflowClient:
         """The client, once the experiment is there."""
         if self._client is None:
-            with _told_apart(), migrated_once(self._settings):
+            with mlflow_errors(), migrated_once(self._settings):
                 client = MlflowClient(self._settings.tracking_uri)
                 self.experiment_id = self._ensure_experiment(client)
             self._client = client
@@ -85,7 +85,7 @@ class Server:
     def find(self, key: str) -> Found | None:
         """The run with this trial key."""
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             runs = client.search_runs(
                 [self.experiment_id],
                 filter_string=f"tags.`{Tag.TRIAL_KEY}` = '{key}'",
@@ -107,7 +107,7 @@ class Server:
         client, tag = self.connect(), f"tags.`{Tag.TRIAL_KEY}`"
         found: list[Run] = []
         token = None
-        with _told_apart():
+        with mlflow_errors():
             while token != "":
                 page = client.search_runs(
                     [self.experiment_id], f"{tag} LIKE '{key}%'", max_results=1000, page_token=token
@@ -118,7 +118,7 @@ class Server:
             for run in found:
                 groups.setdefault(run.data.tags[Tag.TRIAL_KEY], []).append(run)
             return {
-                k: record_of(without_twins(client, runs))
+                k: record_of(*told_apart(client, runs))
                 for k, runs in groups.items()
                 if k == key or k.startswith(f"{key}/")
             }
@@ -126,7 +126,7 @@ class Server:
     def steps(self, run_id: str, metric: str) -> set[int]:
         """All steps of ``metric`` in a run."""
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             points = client.get_metric_history(run_id, metric)
         return {int(point.step) for point in points}
 
@@ -137,14 +137,14 @@ class Server:
         links = {MLFLOW_PARENT_RUN_ID: parent_id} if parent_id else {}
         own = {Tag.TRIAL_KEY: key, MLFLOW_RUN_NAME: name}
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             run = client.create_run(self.experiment_id, time_ms, {**tags, **links, **own})
         return str(run.info.run_id)
 
     def log(self, run_id: str, batch: Batch) -> None:
         """All of ``batch`` in one request."""
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             client.log_batch(
                 run_id,
                 [Metric(*metric) for metric in batch.metrics],
@@ -157,25 +157,25 @@ class Server:
         """A data set as the run's input; ``fields`` are those of mlflow's Dataset."""
         client = self.connect()
         tags = [InputTag(MLFLOW_DATASET_CONTEXT, context)]
-        with _told_apart():
+        with mlflow_errors():
             client.log_inputs(run_id, [DatasetInput(Dataset(**fields), tags)])
 
     def set_running(self, run_id: str) -> None:
         """Open a run again."""
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             client.update_run(run_id, status="RUNNING")
 
     def close(self, run_id: str, status: str, time_ms: int) -> None:
         """End a run."""
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             client.set_terminated(run_id, status, time_ms)
 
     def upload(self, run_id: str, path: Path, folder: str | None) -> None:
         """``path`` as an artifact below ``folder``."""
         client = self.connect()
-        with _told_apart():
+        with mlflow_errors():
             client.log_artifact(run_id, str(path), folder)
 
     def _ensure_experiment(self, client: MlflowClient) -> str:
@@ -187,7 +187,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
+def mlflow_errors() -> Iterator[None]:
+    """Turn what MLflow's client lets through into errors of ours.
+
+    Raises:
+        RefusedError: the request is wrong, for ever.
+        OutageError: the server, its database or its store does not answer now.
+    """
     try:
         yield
     except MlflowException as error:

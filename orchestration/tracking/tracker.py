@@ -15,7 +15,7 @@ from orchestration.settings import Settings
 from orchestration.tracking.delivery import MAX_ENTRIES, MAX_PARAMS, MAX_TAGS
 from orchestration.tracking.lane import Pace
 from orchestration.tracking.names import DataInput, MlflowTag, Status
-from orchestration.tracking.outbox import SPOOLS, Outbox, Outcome
+from orchestration.tracking.outbox import REPORTS, SPOOLS, Outbox, Outcome, is_held
 from orchestration.tracking.spool import Spool
 
 
@@ -24,6 +24,7 @@ class Tracker:
 
     Args:
         owner: the sweep's or study's folder; the spool lies below it.
+        spools: SPOOLS, or REPORTS beside a tracker that is at work.
 
     Raises:
         TrackingError: another process writes to the same spool; MLflow refuses the settings; or
@@ -31,10 +32,15 @@ class Tracker:
     """
 
     def __init__(
-        self, settings: Settings, experiment: str, owner: Path, pace: Pace | None = None
+        self,
+        settings: Settings,
+        experiment: str,
+        owner: Path,
+        pace: Pace | None = None,
+        spools: str = SPOOLS,
     ) -> None:
         self._wait_s = settings.tracking_wait_s
-        self._outbox = Outbox(settings, experiment, owner / SPOOLS / experiment, pace)
+        self._outbox = Outbox(settings, experiment, owner / spools / experiment, pace)
         self._outcome: Outcome | None = None
 
     def __enter__(self) -> Self:
@@ -126,9 +132,14 @@ class Tracker:
         self._outbox.put(event, durable=durable)
 
 
+def is_spooling(owner: Path) -> bool:
+    """Whether a process writes to a spool below ``owner``."""
+    return any(is_held(folder) for folder in _folders(owner))
+
+
 def num_spooled(owner: Path) -> int:
-    """Events and files that an earlier process left in the spools below ``owner``."""
-    files = (owner / SPOOLS).glob("*/*.offset")
+    """Events and files that an earlier process, which has ended, left in those spools."""
+    files = [path for folder in _folders(owner) for path in folder.glob("*.offset")]
     spools = [Spool(path.parent, path.stem) for path in files]
     for spool in spools:
         spool.close()
@@ -142,8 +153,13 @@ def send_spooled(settings: Settings, owner: Path, wait_s: float | None = None) -
         TrackingError: that process is still at work, or MLflow lets nobody in.
     """
     time_s = settings.tracking_wait_s if wait_s is None else wait_s
-    folders = sorted(path.parent for path in (owner / SPOOLS).glob("*/events.jsonl"))
-    return [Outbox(settings, each.name, each).finish(time_s) for each in folders]
+    return [Outbox(settings, each.name, each).finish(time_s) for each in _folders(owner)]
+
+
+def _folders(owner: Path) -> list[Path]:
+    """Of all spools below ``owner``; a study's own before those of its reports."""
+    names = (SPOOLS, REPORTS)
+    return [p.parent for name in names for p in sorted((owner / name).glob("*/events.jsonl"))]
 
 
 def _chunks(values: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:

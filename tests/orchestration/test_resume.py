@@ -16,6 +16,7 @@ from drmn.names import LOSS_TOTAL
 from orchestration.events import Fate
 from orchestration.provenance.data_input import digest_of
 from orchestration.searcher.storage import open_storage
+from orchestration.serving.registering import REGISTERED_FILE
 from orchestration.stopping.budget import USAGE_FILE
 from orchestration.tracking import MlflowTag, Tag
 
@@ -116,6 +117,9 @@ def test_a_budgets_end_is_a_result_and_can_be_continued(
     assert sweep.result() == undisturbed.result()
     assert sweep.differences() == []
     _check_optuna(sweep)
+    (sweep.folder / REGISTERED_FILE).unlink()  # as where MLflow did not answer then
+    assert [each.has for each in sweep.differences(dry_run=False)] == ["not registered"]
+    assert sweep.differences() == []
 
 
 def _check_optuna(sweep: SweepProcess) -> None:

@@ -48,6 +48,11 @@ class MlflowServer:
             )
         self._wait_healthy()
 
+    def ensure_started(self) -> None:
+        """:meth:`start` it unless it runs."""
+        if self._process is None:
+            self.start()
+
     def kill(self) -> None:
         """As a power cut would: no connection is closed in good order."""
         self._end(signal.SIGKILL)

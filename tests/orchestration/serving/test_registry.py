@@ -23,12 +23,18 @@ from drmn.deployed.given_classes import read_classes
 from drmn.deployed.prediction import Predictor
 from drmn.deployed.saved_model import MODEL_FILE, SavedModel
 from drmn.errors import DataError
+from drmn.presets import sprites
+from orchestration.finishing import RESULT_FILE
+from orchestration.request import SweepRequest
+from orchestration.request_file import REQUEST_FILE
 from orchestration.serving.logged_model import log_model
 from orchestration.serving.predicting import Wanted, predict_files
 from orchestration.serving.reading import read_model
+from orchestration.serving.registering import is_unregistered, register_now
 from orchestration.serving.registry import CHAMPION, Registered, register
 from orchestration.settings import Settings, read_settings
 from orchestration.tracking import Tag, TrackingError
+from search_spaces.registry import search_space
 
 pytestmark = pytest.mark.slow
 
@@ -143,6 +149,28 @@ def test_what_was_not_chosen_on_validation_is_not_registered(
         replace(model, record=replace(model.record, selection=selection)).save(path)
         with pytest.raises(DataError, match="no sweep that chose on validation"):
             register(path, settings)
+
+
+def test_a_model_waits_for_its_runs_and_for_a_server(settings: Settings, first: Registered) -> None:
+    request = SweepRequest(
+        name="a",
+        variant="+ensemble",
+        config=sprites(),
+        space=search_space("sprites"),
+        data_root=Path("nowhere"),
+        num_trials=1,
+    )
+    folder = settings.home / "a"
+    for name in (REQUEST_FILE, RESULT_FILE):
+        (folder / name).write_text("{}")
+    path, dead = folder / MODEL_FILE, replace(settings, tracking_uri="http://127.0.0.1:9")
+    assert "does not have all" in register_now(path, settings, is_sent=False)
+    said = register_now(path, dead, is_sent=True)
+    assert "MLflow does not answer" in said
+    assert "`drmn runs reconcile a` does it later" in said
+    assert is_unregistered(folder, request)
+    assert first.uri in register_now(path, settings, is_sent=True)
+    assert not is_unregistered(folder, request)
 
 
 def test_a_run_that_is_not_there_is_an_error(model: SavedModel, settings: Settings) -> None:
