@@ -11,6 +11,7 @@ from orchestration.cli_options import SweepName
 from orchestration.cli_reconcile import reconcile_runs
 from orchestration.cli_results import fetch, publish
 from orchestration.cli_show import list_runs, show
+from orchestration.cli_watch import watch
 from orchestration.exposure import AllowOpenRay
 from orchestration.request import SweepRequest
 from orchestration.request_file import load_request
@@ -93,6 +94,13 @@ runs_app = make_group("runs", "List, show, watch, stop, resume, reconcile and pu
 _LOOK, _ACT, _SHARE = "Look", "Act", "Share"
 add_command(runs_app, "list", list_runs, panel=_LOOK, examples=("drmn runs list --json",))
 add_command(runs_app, "show", show, panel=_LOOK, examples=("drmn runs show NAME",))
+add_command(
+    runs_app,
+    "watch",
+    watch,
+    panel=_LOOK,
+    examples=("drmn runs watch", "drmn runs watch NAME --once", "drmn runs watch NAME --json"),
+)
 add_command(
     runs_app,
     "resume",

@@ -15,14 +15,17 @@ from orchestration.exposure import refuse_open_ray
 from orchestration.planning.packing import Node
 from orchestration.request import Resources
 from orchestration.stopping.brake import stop_now
+from orchestration.terminal.manner import manner
 
 _EMBEDDED_CPUS = os.cpu_count() or 1
 _FOUND_BY_RAY = ("auto", "local")
 
 
 @contextlib.contextmanager
-def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[None]:
+def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
     """A Ray connection for the time of a ``with``: ``address``, or a local Ray of our own.
+
+    Its dashboard's address is given; "" where it has none.
 
     Raises:
         ConfigError: nothing answers at ``address``, or it answers everybody.
@@ -36,10 +39,10 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[None]:
     _keep_credentials_here()
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
     try:
-        ray.init(
+        context = ray.init(
             address=address or "local",  # None would join any Ray that was started here
-            log_to_driver=False,
-            logging_level=logging.ERROR,
+            log_to_driver=manner().verbose,
+            logging_level=logging.INFO if manner().verbose else logging.ERROR,
             namespace="drmn",
             **local,
         )
@@ -53,7 +56,7 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[None]:
     try:
         if address == "auto":
             refuse_open_ray(ray.get_runtime_context().gcs_address, allowed=allow_open)
-        yield
+        yield str(context.dashboard_url or "")
     finally:
         ray.shutdown()
 

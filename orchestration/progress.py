@@ -21,6 +21,15 @@ class TrialLines:
         self._num_epochs = num_epochs
         self._best: float | None = None
 
+    def know(self, histories: Mapping[str, object]) -> None:
+        """Trials that an earlier driver began: their lines were printed then."""
+
+    def __enter__(self) -> None:
+        """Nothing is to be prepared."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is to be tidied up."""
+
     def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
         """See TrialObserver."""
         settings = (

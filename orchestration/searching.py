@@ -16,7 +16,6 @@ from orchestration.checkpoints import checkpoints_after, list_checkpoints
 from orchestration.events import Fate, TrialEvents, TrialObserver
 from orchestration.ledger import Ledger, TrialHistory
 from orchestration.objective import direction
-from orchestration.progress import TrialLines
 from orchestration.pruning.choice import build_rule
 from orchestration.pruning.journal import JOURNAL_FILE, Journal
 from orchestration.pruning.moving import Moves, taken_up
@@ -35,6 +34,7 @@ from orchestration.stopping.holding import Watch
 from orchestration.trainable import DrmnTrainable, TrialContext
 from orchestration.trial_logging import TrialLogger
 from orchestration.trials import run_trials
+from orchestration.watching.live import trial_display
 
 
 class SweepInterruptedError(DrmnError):
@@ -78,19 +78,21 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
     rule = build_rule(request.pruning, num_epochs, request.seed)
     journal = Journal(rule, parts.folder / JOURNAL_FILE)
     left = settle_study(study, ledger, rule, request.objectives)
-    observers: list[TrialObserver] = [ledger, TrialLines(console, request.objective, num_epochs)]
+    display = trial_display(console, request)
+    observers: list[TrialObserver] = [ledger, display]
     donated = partial(checkpoints_after, settings.sweep_storage, request.key, attempt)
     moves = None
     if isinstance(rule, PopulationBased):
         Moves(rule, request, ledger, study, [ledger], donated).settle()
         moves = Moves(rule, request, ledger, study, observers, donated)
     histories = ledger.histories()
+    display.know(histories)
     if parts.logger is not None:
         settle_runs(parts.logger, histories)
         observers.append(parts.logger)
     known = {name: history.last_epoch for name, history in histories.items()}
     try:
-        with heeding_signals(brake):
+        with heeding_signals(brake), display:
             run_trials(
                 request,
                 settings,

@@ -32,6 +32,7 @@ MAX_ATTEMPTS = "AWS_MAX_ATTEMPTS"
 RAY_AUTH_MODE = "RAY_AUTH_MODE"
 RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 AWS_CREDENTIALS = "AWS_SHARED_CREDENTIALS_FILE"
+PASSWORD_FILE = "PGPASSFILE"
 _CA_OPTION = "tls_ca_file_path"
 
 
@@ -160,7 +161,7 @@ def secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
         "Ray's token": environ.get(RAY_TOKEN_PATH, str(user / ".ray" / "auth_token")),
         "AWS credentials": environ.get(AWS_CREDENTIALS, str(user / ".aws" / "credentials")),
         "MLflow's password": str(user / ".mlflow" / "credentials"),
-        "PostgreSQL's password": environ.get("PGPASSFILE", str(user / ".pgpass")),
+        "PostgreSQL's password": environ.get(PASSWORD_FILE, str(user / ".pgpass")),
     }
     return {what: Path(place) for what, place in places.items()}
 

@@ -34,6 +34,7 @@ from orchestration.sweep_run import open_sweep_run
 from orchestration.tracking import Status, Tracker
 from orchestration.trainable import TrialContext
 from orchestration.trial_logging import SweepRun, TrialLogger
+from orchestration.watching.links import MLFLOW_S, tell_links
 
 EXPERIMENT_PREFIX = "drmn"
 
@@ -75,7 +76,7 @@ def _run(
         highlight=False,
     )
     check_places(settings)
-    with cluster(settings.ray_address, allow_open=settings.allow_open_ray):
+    with cluster(settings.ray_address, allow_open=settings.allow_open_ray) as dashboard:
         check_feasible(request.resources)
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
@@ -86,7 +87,8 @@ def _run(
                 dataset, request.config, settings.cache_root, console, request.features
             )
             (write_request if resume else save_request)(request, folder)
-            result = _Sweep(request, settings, console, dataset, features, tracker).run()
+            sweep = _Sweep(request, settings, console, dataset, features, tracker)
+            result = sweep.run(dashboard)
     wall_s = None if resume else time.monotonic() - started
     publish_if_wanted(folder, settings, console)
     line = comparison(request, folder, epochs=result.num_epochs, wall_s=wall_s)
@@ -168,10 +170,12 @@ class _Sweep:
         self._ledger = Ledger(self._folder / LEDGER_FILE)
         self._tracker = tracker
 
-    def run(self) -> SweepResult:
+    def run(self, dashboard: str) -> SweepResult:
         parent = open_sweep_run(self._tracker, self._request, self._dataset, self._features)
         cache_root = self._settings.cache_root
         log_pictures(self._tracker, parent.run_id, self._dataset, cache_root, self._console)
+        place = self._tracker.place(parent.run_id, MLFLOW_S)
+        tell_links(self._settings, place, dashboard, self._folder, self._console)
         status = Status.FAILED
         try:
             self._describe(parent)

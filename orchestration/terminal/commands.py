@@ -21,7 +21,7 @@ _Verbose = Annotated[
     typer.Option(
         "--verbose",
         "-v",
-        help="Say more: tracebacks, the logs of Ray and MLflow.",
+        help="Say more: tracebacks, the logs of Ray.",
         rich_help_panel=PANEL,
         show_default=False,
     ),

@@ -86,6 +86,11 @@ class Delivery:
             self._runs.clear()  # the answer may have been lost, not the request
             raise
 
+    def run_id(self, key: str) -> str:
+        """Of a run that was found or made, while it is open; else ""."""
+        known = self._runs.get(key)
+        return known.run_id if known else ""
+
     def _send(self, request: Sequence[Event], *, ends: bool) -> None:
         """One request; where it is refused, each of its events alone."""
         try:

@@ -89,8 +89,9 @@ class Outbox:
             raise
         copies = folder / _FILES
         upload = Upload(self._server, copies, self._refuse, lambda: not self._events.num_left)
+        self._delivery = Delivery(self._server, self._refuse)
         self._lanes = [
-            Lane(self._events, Delivery(self._server, self._refuse), pace, "mlflow-events"),
+            Lane(self._events, self._delivery, pace, "mlflow-events"),
             Lane(self._files, upload, pace, "mlflow-files"),
         ]
 
@@ -98,6 +99,10 @@ class Outbox:
     def num_left(self) -> int:
         """Events and files that MLflow does not have yet."""
         return self._events.num_left + self._files.num_left
+
+    def place(self, run: str) -> tuple[str, str]:
+        """MLflow's ids of the experiment and of a run; "" for what is not there yet."""
+        return self._server.experiment_id, self._delivery.run_id(run)
 
     def put(self, event: Event, *, durable: bool = False) -> None:
         """An event; see Spool.append."""

@@ -18,6 +18,8 @@ from orchestration.tracking.names import DataInput, MlflowTag, Status
 from orchestration.tracking.outbox import REPORTS, SPOOLS, Outbox, Outcome, is_held
 from orchestration.tracking.spool import Spool
 
+_POLL_S = 0.05
+
 
 class Tracker:
     """One MLflow experiment, fed from the spool of one sweep or study.
@@ -115,6 +117,16 @@ class Tracker:
     def close_run(self, run: str, status: Status) -> None:
         """Set the final status; what was logged before is on the disk, also after a power cut."""
         self._put("close", run, {"status": status.value}, durable=True)
+
+    def place(self, run: str, wait_s: float) -> tuple[str, str]:
+        """MLflow's ids of the experiment and of a run that was opened.
+
+        "" where MLflow has not made it within ``wait_s`` seconds.
+        """
+        deadline = time.monotonic() + wait_s
+        while not (found := self._outbox.place(run))[1] and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return found
 
     def finish(self, wait_s: float | None = None) -> Outcome:
         """Wait until MLflow has everything, at most so long; default: the settings' time.

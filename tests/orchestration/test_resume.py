@@ -11,8 +11,10 @@ import optuna
 import pytest
 from mlflow import MlflowClient
 from sweep_process import SWEEP, SweepProcess, kill_trial_of
+from typer.testing import CliRunner
 
 from drmn.names import LOSS_TOTAL
+from orchestration.cli import app
 from orchestration.events import Fate
 from orchestration.provenance.data_input import digest_of
 from orchestration.searcher.storage import open_storage
@@ -75,11 +77,24 @@ def _terminate(sweep: SweepProcess) -> None:
 
 def _stop_now(sweep: SweepProcess) -> None:
     driver = sweep.start(until_epochs=2)
+    _look_from_another_terminal(sweep)
     assert "is being run by" in sweep.run("drmn", "runs", "resume", "s", exit_code=2)
     assert "has stopped" in sweep.run("drmn", "runs", "stop", "s", "--now")
     assert driver.wait(timeout=30) in (130, 143), sweep.log()
     assert "no process runs the sweep s" in sweep.run("drmn", "runs", "stop", "s")
     sweep.run("drmn", "runs", "resume", "s")
+
+
+def _look_from_another_terminal(sweep: SweepProcess) -> None:
+    environ = {"DRMN_HOME": str(sweep.home)}
+    done = CliRunner().invoke(app, ["runs", "watch", "s", "--json"], env=environ)
+    content = json.loads(done.stdout)
+    assert content["state"].startswith("running: process")
+    assert sum(row["epoch"] for row in content["rows"]) >= 2
+    run_id = content["links"]["mlflow"].rpartition("/")[2]
+    run = MlflowClient(f"sqlite:///{sweep.home}/mlflow.db").get_run(run_id)
+    assert run.data.tags[Tag.KIND] == "sweep"
+    assert content["links"]["mlflow"] in sweep.log()
 
 
 def _spend_budget(sweep: SweepProcess) -> None:
