@@ -1,5 +1,6 @@
 """A sweep's request on disk, so that the sweep can be continued by its name alone."""
 
+import difflib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -87,10 +88,12 @@ def load_request(folder: Path) -> SweepRequest:
     path = folder / REQUEST_FILE
     if not path.exists():
         known = sorted(p.parent.name for p in folder.parent.glob(f"*/{REQUEST_FILE}"))
+        close = difflib.get_close_matches(folder.name, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
             f"there is no sweep {folder.name!r} in {folder.parent}; known: "
             f"{', '.join(known) or 'none'}",
-            "list them with `drmn runs list`",
+            f"{hint}list them with `drmn runs list`",
         )
     try:
         content = json.loads(path.read_text())

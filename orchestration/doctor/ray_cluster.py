@@ -41,11 +41,13 @@ def check_ray(settings: Settings) -> list[Finding]:
     if address == "auto":
         return joined(address)
     try:
-        reached = reach(address)
+        is_loopback(address)  # refuses what is no address
+        if (reached := reach(address)).remedy:
+            return [reached]
         openness = judge_exposure(address, exposure(address, CONNECT_S))
     except ConfigError as error:
         return [bad(error.message, f"correct {RAY_ADDRESS}")]
-    return [reached] if reached.remedy else [openness, *joined(address)]
+    return [openness, *joined(address)]
 
 
 def reach(address: str, timeout_s: float = CONNECT_S) -> Finding:

@@ -14,13 +14,6 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 _NOT_A_CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>.+?)\.?$", re.DOTALL)
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """``did you mean 'sprites'?``, or "" where nothing is near."""
-    by_key = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(given.lower(), by_key, n=1)
-    return f"did you mean {by_key[close[0]]!r}?" if close else ""
-
-
 class Command(TyperCommand):
     """A command that says which option or choice was meant."""
 

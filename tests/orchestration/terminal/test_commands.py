@@ -82,6 +82,14 @@ def test_a_mistake_is_answered_by_what_was_meant(words: list[str], hint: str) ->
     assert "Traceback" not in done.output
 
 
+def test_a_misspelt_sweep_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "sweeps" / "demo-1"
+    folder.mkdir(parents=True)
+    (folder / "request.json").touch()
+    done = RUNNER.invoke(app, ["runs", "show", "demo1"])
+    assert (done.exit_code, "did you mean 'demo-1'?" in done.stderr) == (2, True)
+
+
 def _app_that(error: BaseException | None) -> typer.Typer:
     def fail(number: Annotated[int, typer.Option()] = 3) -> None:
         progress_console().print(f"at work on {number}")
