@@ -22,7 +22,7 @@ _COLUMNS = ("epoch", "best", "cost", "ETA")
 
 def board_table(request: SweepRequest, found: Board, max_rows: int) -> RenderableType:
     """Running trials, then the best of the others; the rest is counted in a line."""
-    table = Table(box=box.SIMPLE_HEAD, title=headline(request, found), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD)
     for name in ("trial", "state", "rung"):
         table.add_column(name)
     for name in _COLUMNS:
@@ -30,8 +30,10 @@ def board_table(request: SweepRequest, found: Board, max_rows: int) -> Renderabl
     rows = _chosen(request, found, max(1, max_rows))
     for row in rows:
         table.add_row(*_cells(request, row), style=_STYLES.get(row.state))
-    left = len(found.rows) - len(rows)
-    return Group(table, Text(f"  and {left} more")) if left else table
+    parts: list[RenderableType] = [Text(headline(request, found), style="bold"), table]
+    if left := len(found.rows) - len(rows):
+        parts.append(Text(f"  and {left} more"))
+    return Group(*parts)
 
 
 def headline(request: SweepRequest, found: Board) -> str:
