@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from drmn.errors import ConfigError
 from orchestration.cli_options import complete_sweep
@@ -36,7 +37,7 @@ def watch(
     elif once or not console.is_terminal or console.is_dumb_terminal:
         console.print(followed.picture(_ALL_ROWS), highlight=False)
     else:
-        follow(followed, console, interval)
+        follow(followed, Console(), interval)  # which folds what is too long
 
 
 def _latest(settings: Settings) -> str:

@@ -26,13 +26,17 @@ class Links:
     """Addresses of pages, and commands; "" where there is none. No password is part of them."""
 
     mlflow: str
+    """The page of the sweep's run."""
+    mlflow_command: str = ""
+    """What serves that page, where no server does."""
     ray: str
     optuna: str
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        known = {"MLflow": self.mlflow, "Ray": self.ray, "Optuna": self.optuna}
-        return [f"{name + ':':8} {place}" for name, place in known.items() if place]
+        served = f"(served by: {self.mlflow_command})" if self.mlflow_command else ""
+        known = {"MLflow:": self.mlflow, "": served, "Ray:": self.ray, "Optuna:": self.optuna}
+        return [f"{name:8} {place}" for name, place in known.items() if place]
 
     def save(self, folder: Path) -> None:
         """For :func:`load_links`."""
@@ -52,8 +56,10 @@ def tell_links(
         folder: the sweep's.
         console: for the links.
     """
+    is_served = settings.tracking_uri.startswith("http")
     found = Links(
-        mlflow=run_page(settings.tracking_uri, ui_command(settings), *run),
+        mlflow=run_page(settings.tracking_uri, *run),
+        mlflow_command="" if is_served else ui_command(settings),
         ray=dashboard_page(dashboard),
         optuna=study_command(settings.study_storage, folder),
     )
@@ -70,14 +76,10 @@ def load_links(folder: Path, settings: Settings) -> Links:
         return Links(mlflow="", ray="", optuna=study_command(settings.study_storage, folder))
 
 
-def run_page(tracking_uri: str, ui_command: str, experiment_id: str, run_id: str) -> str:
-    """MLflow's page of a run; behind a database the command that serves it comes first."""
-    if not run_id:
-        return ""
-    page = f"/#/experiments/{experiment_id}/runs/{run_id}"
-    if tracking_uri.startswith("http"):
-        return f"{without_password(tracking_uri).rstrip('/')}{page}"
-    return f"{ui_command}  then  {_UI}{page}"
+def run_page(tracking_uri: str, experiment_id: str, run_id: str) -> str:
+    """MLflow's page of a run; that of a database is where `mlflow ui` serves it."""
+    server = without_password(tracking_uri) if tracking_uri.startswith("http") else _UI
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}" if run_id else ""
 
 
 def dashboard_page(address: str | None) -> str:

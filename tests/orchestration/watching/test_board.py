@@ -171,12 +171,11 @@ def test_watch_of_nothing_is_a_mistake(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_links_are_exact_and_hold_no_password(tmp_path: Path) -> None:
-    page = run_page("http://host:5000/", "unused", "7", "abc")
+    page = run_page("http://host:5000/", "7", "abc")
     assert page == "http://host:5000/#/experiments/7/runs/abc"
-    served = run_page("sqlite:///m.db", "mlflow ui --backend-store-uri sqlite:///m.db", "7", "abc")
-    assert served.endswith("then  http://127.0.0.1:5000/#/experiments/7/runs/abc")
-    assert served.startswith("mlflow ui --backend-store-uri")
-    assert run_page("http://host", "unused", "", "") == ""
+    local = run_page("sqlite:///m.db", "7", "abc")
+    assert local == "http://127.0.0.1:5000/#/experiments/7/runs/abc"
+    assert run_page("http://host", "", "") == ""
     assert dashboard_page("10.0.0.1:8265") == "http://10.0.0.1:8265"
     assert dashboard_page("") == ""
     assert study_command(None, tmp_path) == f"optuna-dashboard {tmp_path}/study.journal"
@@ -193,5 +192,10 @@ def test_links_are_kept_for_other_terminals(tmp_path: Path) -> None:
     kept = load_links(tmp_path, settings)
     assert kept.lines() == console.file.getvalue().strip().splitlines()
     assert kept.mlflow == "http://m:1/#/experiments/3/runs/r1"
+    assert kept.mlflow_command == ""
+    local = read_settings({"DRMN_HOME": str(tmp_path)})
+    tell_links(local, ("3", "r1"), "", tmp_path, Console(file=io.StringIO()))
+    command = f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db"
+    assert load_links(tmp_path, local).mlflow_command.endswith(command)
     (tmp_path / LINKS_FILE).write_text("{")
     assert load_links(tmp_path, settings).mlflow == ""
