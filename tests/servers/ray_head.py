@@ -80,12 +80,12 @@ def serve_ray_head(
     try:
         yield RayHead(host, port, client, dashboard, process, log)
     finally:
-        _stop(process)
+        stop_group(process)
         shutil.rmtree(session, ignore_errors=True)
 
 
-def _stop(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
-    """End the head with all that it started: they are one process group."""
+def stop_group(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
+    """End a process with all that it started: they are one process group."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, sent)
