@@ -95,6 +95,7 @@ def _simple(words: list[str]) -> Iterator[list[str]]:
     for word in words:
         for inner in re.findall(r"\$\(([^()]*)\)", word):
             yield from split_commands(inner)
+    words = [bare for word in words if (bare := word.lstrip("(").rstrip(")"))]
     while words and _ASSIGNMENT.match(words[0]):
         words = words[1:]
     if words:
