@@ -2,10 +2,12 @@
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 
 import ray
 from ray.tune.execution import class_cache
@@ -19,6 +21,7 @@ from orchestration.terminal.manner import manner
 
 _EMBEDDED_CPUS = os.cpu_count() or 1
 _FOUND_BY_RAY = ("auto", "local")
+_RECOUNT_S = 2.0
 
 
 @contextlib.contextmanager
@@ -104,10 +107,29 @@ def _alive() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def default_concurrency(resources: Resources) -> int:
-    """How many trials the alive nodes can run at once (at least one)."""
-    total = ray.cluster_resources()
-    fits = [total.get("CPU", 1.0) / resources.cpus]
+class Capacity:
+    """How many trials may be under way: a fixed number, or what the nodes now there can run.
+
+    Nodes come and go while a sweep runs; they are counted anew every few seconds.
+    """
+
+    def __init__(self, resources: Resources, fixed: int | None = None) -> None:
+        self._resources = resources
+        self._fixed = fixed
+        self._counted, self._counted_at = 1, -math.inf
+
+    def __call__(self) -> int:
+        """At least one."""
+        if self._fixed is not None:
+            return self._fixed
+        if time.monotonic() - self._counted_at > _RECOUNT_S:
+            self._counted = _num_fitting(self._resources, ray.cluster_resources())
+            self._counted_at = time.monotonic()
+        return self._counted
+
+
+def _num_fitting(resources: Resources, total: Mapping[str, float]) -> int:
+    fits = [total.get("CPU", 0.0) / resources.cpus]
     if resources.gpus:
         fits.append(total.get("GPU", 0.0) / resources.gpus)
     return max(1, int(min(fits) + 1e-9))

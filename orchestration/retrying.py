@@ -11,6 +11,7 @@ import torch
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler
 
 from drmn.errors import REMEDY_MARK, DeviceMemoryError, DrmnError
 
@@ -56,6 +57,19 @@ class LossTolerantTrial(Trial):  # type: ignore[misc, unused-ignore]
 def tolerate_losses(trial: Trial) -> None:
     """Make a trial that Tune has created one that is retried as this module says."""
     trial.__class__ = LossTolerantTrial
+
+
+class LossTolerantScheduler(FIFOScheduler):  # type: ignore[misc, unused-ignore]
+    """Trials in the order they come, each retried as this module says."""
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune's hook: it has created a trial of its own class."""
+        tolerate_losses(trial)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune's hook: the trial has stopped and, if it is retried, is about to wait again."""
+        if isinstance(trial, LossTolerantTrial):
+            trial.enlarge()
 
 
 def num_gpus(trial: Trial) -> float:

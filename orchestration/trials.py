@@ -8,7 +8,7 @@ from ray.tune.experiment import Trial
 
 from drmn.config_tree import Scalar
 from orchestration.checkpoints import TRIAL_FOLDER, attempt_name, tune_storage
-from orchestration.cluster import default_concurrency
+from orchestration.cluster import Capacity
 from orchestration.events import TrialEvents, trial_name
 from orchestration.pruning.scheduler import RuleScheduler
 from orchestration.request import SweepRequest
@@ -38,16 +38,17 @@ def run_trials(
 ) -> None:
     """Run them to their ends; ``events`` tells of each, nothing is returned."""
     keeper = KeepCheckpoints(request.retention, request.objective)
+    searcher = OptunaSearcher(study, request, unfinished, changed)
+    limit = Capacity(request.resources, request.max_concurrent)
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(trainable, context=context),
             {"cpu": request.resources.cpus, "gpu": request.resources.gpus},
         ),
         tune_config=tune.TuneConfig(
-            search_alg=HoldingSearcher(OptunaSearcher(study, request, unfinished, changed), brake),
+            search_alg=HoldingSearcher(searcher, brake, limit),
             scheduler=scheduler,
             num_samples=-1,
-            max_concurrent_trials=request.max_concurrent or default_concurrency(request.resources),
             reuse_actors=True,
             trial_dirname_creator=_folder_name,
         ),

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from drmn.names import EPOCH
 from orchestration.events import trial_name
 from orchestration.pruning.journal import Journal
 from orchestration.pruning.moving import Moves
-from orchestration.retrying import LossTolerantTrial, tolerate_losses
+from orchestration.retrying import LossTolerantScheduler
 from orchestration.stopping.brake import Brake
 
 
-class RuleScheduler(FIFOScheduler):
+class RuleScheduler(LossTolerantScheduler):
     """Stops the trials that the rule behind ``journal`` stops, and holds all once braked.
 
     Args:
@@ -44,15 +44,6 @@ class RuleScheduler(FIFOScheduler):
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Tune's hook; the objective was given at construction."""
         return metric in (None, self._metric) and mode in (None, "min" if self._sign < 0 else "max")
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Tune's hook."""
-        tolerate_losses(trial)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Tune's hook: the trial has stopped and, if it is retried, is about to wait again."""
-        if isinstance(trial, LossTolerantTrial):
-            trial.enlarge()
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Tune's hook, many times a second: the next trial to begin; none once braked."""

@@ -1,6 +1,6 @@
 """The brake's side of Tune: nothing is begun, and the running epochs are the last."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray import tune
@@ -14,21 +14,32 @@ from orchestration.stopping.budget import Budget, Meter
 
 
 class HoldingSearcher(Searcher):  # type: ignore[misc, unused-ignore]
-    """Suggests nothing once the brake is pulled, and tells no end of trials that are held."""
+    """Suggests nothing once the brake is pulled, and tells no end of trials that are held.
 
-    def __init__(self, searcher: Searcher, brake: Brake) -> None:
+    Args:
+        searcher: what suggests.
+        brake: of the sweep.
+        limit: how many trials may be under way, asked before each suggestion.
+    """
+
+    def __init__(self, searcher: Searcher, brake: Brake, limit: Callable[[], int]) -> None:
         super().__init__(metric=searcher.metric, mode=searcher.mode)
         self._searcher = searcher
         self._brake = brake
+        self._limit = limit
         self._names: dict[str, str] = {}
+        self._under_way: set[str] = set()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune's hook."""
         if self._brake.is_pulled:
             return str(Searcher.FINISHED)
+        if len(self._under_way) >= self._limit():
+            return None
         suggestion: dict[str, Any] | str | None = self._searcher.suggest(trial_id)
         if isinstance(suggestion, dict):
             self._names[trial_id] = suggestion[TRIAL]
+            self._under_way.add(trial_id)
         return suggestion
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -39,6 +50,7 @@ class HoldingSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Tune's hook; a held trial has reported its epoch and has no end yet."""
+        self._under_way.discard(trial_id)
         if self._names[trial_id] not in self._brake.held:
             self._searcher.on_trial_complete(trial_id, result, error)
         elif result:

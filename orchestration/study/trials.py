@@ -11,10 +11,10 @@ from ray.tune.experiment import Trial
 from drmn.config_tree import Scalar
 from drmn.names import EPOCH
 from orchestration.checkpoints import check_writable, tune_storage
-from orchestration.cluster import default_concurrency
 from orchestration.provenance.machine import HOST, MACHINE
 from orchestration.provenance.tags import machine_tags
 from orchestration.request import Resources
+from orchestration.retrying import MAX_LOSSES, LossTolerantScheduler
 from orchestration.study.definition import Run
 from orchestration.study.files import (
     EXPLANATION_FILE,
@@ -78,12 +78,17 @@ def run_trainings(
         ),
         param_space={"training": tune.grid_search(space)},
         tune_config=tune.TuneConfig(
-            max_concurrent_trials=max_concurrent or default_concurrency(resources),
+            scheduler=LossTolerantScheduler(),
+            max_concurrent_trials=max_concurrent,  # None: as many as fit, also on nodes to come
             reuse_actors=True,
             trial_dirname_creator=_folder_name,
         ),
         run_config=tune.RunConfig(
-            name=name, **tune_storage(storage), verbose=0, callbacks=[keeper]
+            name=name,
+            **tune_storage(storage),
+            verbose=0,
+            callbacks=[keeper],
+            failure_config=tune.FailureConfig(max_failures=MAX_LOSSES),
         ),
     ).fit()
 

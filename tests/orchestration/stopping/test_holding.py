@@ -84,13 +84,25 @@ def _scheduler(brake: Brake, folder: Path) -> RuleScheduler:
 
 def test_a_held_trial_has_an_epoch_and_no_end() -> None:
     inner, brake = _Told(), Brake()
-    searcher = HoldingSearcher(inner, brake)
+    searcher = HoldingSearcher(inner, brake, lambda: 9)
     assert searcher.suggest("a") == {TRIAL: "0000", OVERRIDES: {}}
     brake.pull("SIGTERM")
     brake.held.add("0000")
     assert searcher.suggest("b") == Searcher.FINISHED
     searcher.on_trial_complete("a", {EPOCH: 2})
     assert inner.told == [("epoch", 2)]
+
+
+def test_no_more_trials_are_under_way_than_fit_now() -> None:
+    room = [1]
+    searcher = HoldingSearcher(_Told(), Brake(), lambda: room[0])
+    assert searcher.suggest("a")
+    assert searcher.suggest("b") is None
+    room[0] = 2  # a node has joined
+    assert searcher.suggest("b")
+    assert searcher.suggest("c") is None
+    searcher.on_trial_complete("a", error=True)
+    assert searcher.suggest("c")
 
 
 def test_running_trials_are_held_after_their_epoch_and_pending_ones_at_once(tmp_path: Path) -> None:
