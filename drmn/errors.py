@@ -33,6 +33,10 @@ class StoreError(DataError):
     """A place for files, such as a bucket, refuses, fails or returned other bytes than it got."""
 
 
+class StoreAwayError(StoreError):
+    """A place for files does not answer, or throttles: it may do so again in a while."""
+
+
 class CheckpointError(DrmnError):
     """A checkpoint is truncated, tampered with or of another configuration."""
 

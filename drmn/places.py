@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
-from drmn.errors import StoreError
+from drmn.errors import StoreAwayError, StoreError
 
 ATTEMPTS = 8
 """How often a request is made that the store throttles or whose connection is cut; with the
@@ -98,6 +98,7 @@ class Trouble:
     signs: str
     """Regular expression over what the clients report."""
     remedy: str
+    error: type[StoreError] = StoreError
 
 
 _TROUBLES = (
@@ -126,12 +127,14 @@ _TROUBLES = (
         what="the store throttles, and went on while the request was repeated",
         signs=r"SLOW_DOWN|SlowDown|SERVICE_UNAVAILABLE|Throttl|\b503\b",
         remedy="raise AWS_MAX_ATTEMPTS, or run fewer trials at once (--max-concurrent)",
+        error=StoreAwayError,
     ),
     Trouble(
         what="the connection was cut or refused, each time the request was repeated",
         signs=r"NETWORK_CONNECTION|curlCode|Connection|connect|IncompleteRead|timed? ?out"
         r"|Max Retries",
         remedy="check the endpoint's address (AWS_ENDPOINT_URL_S3) and that it answers",
+        error=StoreAwayError,
     ),
     Trouble(
         what="the store does not do what was asked for",
@@ -146,7 +149,7 @@ def store_error(what_failed: str, error: Exception) -> StoreError:
     text = " ".join(str(error).split())
     for trouble in _TROUBLES:
         if re.search(trouble.signs, text):
-            return StoreError(f"{what_failed}: {trouble.what} ({text})", trouble.remedy)
+            return trouble.error(f"{what_failed}: {trouble.what} ({text})", trouble.remedy)
     return StoreError(
         f"{what_failed}: {text}", "check the place's name, credentials and free space"
     )

@@ -2,15 +2,16 @@
 
 import logging
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyarrow import fs
 from ray import tune
 
 from drmn.checkpoint import checkpoint_path
-from drmn.errors import CheckpointError
+from drmn.errors import CheckpointError, StoreAwayError
 from drmn.places import ATTEMPTS, below, open_place, shown, store_errors
 from drmn.training import Trainer
 
@@ -18,6 +19,27 @@ logger = logging.getLogger("drmn")
 
 TRIAL_FOLDER = "trial_{trial}"
 """Name of a trial's folder below its Tune experiment."""
+_PAUSE_S = 1.0
+
+T = TypeVar("T")
+
+
+def outlasting(limit_s: float, attempt: Callable[[], T]) -> T:
+    """What ``attempt`` returns; it is made again while the storage is away, for ``limit_s``.
+
+    Raises:
+        StoreAwayError: the storage was away for longer.
+    """
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            return attempt()
+        except StoreAwayError as error:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise
+            logger.warning("%s; trying for another %.0f s", error.message, left_s)
+        time.sleep(_PAUSE_S)
 
 
 def attempt_name(sweep: str, attempt: int) -> str:

@@ -13,6 +13,8 @@ from drmn.names import EPOCH
 from orchestration.retrying import failure_reason
 from orchestration.stopping.brake import Brake
 
+SINCE = "since"
+"""Key of a trial's reports: after which epoch its process took it up; 0 for a new trial."""
 TRIAL = "trial"
 OVERRIDES = "overrides"
 CHECKPOINTS = "checkpoints"

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ray.tune.result import NODE_IP
+
 from drmn.config_tree import Scalar
 from drmn.errors import DataError, DrmnError
-from orchestration.events import Change, Fate
+from orchestration.events import SINCE, Change, Fate
 from orchestration.objective import gain, gains
 
 LEDGER_FILE = "ledger.jsonl"
@@ -87,7 +89,8 @@ class Ledger:
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
         """See TrialObserver."""
         numbers = {key: value for key, value in metrics.items() if "/" in key}
-        self._append({"trial": trial, "epoch": epoch, "metrics": numbers})
+        where = {key: metrics[key] for key in (NODE_IP, SINCE) if key in metrics}
+        self._append({"trial": trial, "epoch": epoch, **where, "metrics": numbers})
 
     def changed(self, trial: str, change: Change) -> None:
         """See TrialObserver."""

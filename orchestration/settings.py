@@ -33,6 +33,8 @@ RAY_AUTH_MODE = "RAY_AUTH_MODE"
 RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 AWS_CREDENTIALS = "AWS_SHARED_CREDENTIALS_FILE"
 PASSWORD_FILE = "PGPASSFILE"
+STORE_WAIT = "DRMN_STORE_WAIT_S"
+PRETEND_GPUS = "DRMN_PRETEND_GPUS"
 _CA_OPTION = "tls_ca_file_path"
 
 
@@ -64,6 +66,10 @@ class Settings:
     """Of what is published: ``AES256``, ``aws:kms`` or ``aws:kms/KEY``; "": the bucket's rule."""
     store_attempts: int = ATTEMPTS
     """How often a request to an object store is made that is throttled or cut."""
+    store_wait_s: float = 600.0
+    """How long a trial waits for an object store that does not answer, before it fails."""
+    pretend_gpus: bool = False
+    """Trials that reserve GPUs compute on CPUs: to rehearse a cluster where there are none."""
 
     @property
     def sprites_root(self) -> Path:
@@ -115,6 +121,8 @@ def read_settings(
         result_store=environ.get(RESULT_STORE),
         store_encryption=environ.get(STORE_ENCRYPTION, ""),
         store_attempts=_positive(MAX_ATTEMPTS, environ.get(MAX_ATTEMPTS, str(ATTEMPTS))),
+        store_wait_s=_seconds(STORE_WAIT, environ.get(STORE_WAIT, "600")),
+        pretend_gpus=environ.get(PRETEND_GPUS, "") not in ("", "0"),
     )
 
 

@@ -243,5 +243,6 @@ class _Sweep:
             data_root=str(self._request.data_root),
             features=self._features,
             num_threads=max(1, int(self._request.resources.cpus)),
-            on_gpu=self._request.resources.gpus > 0,
+            on_gpu=self._request.resources.gpus > 0 and not self._settings.pretend_gpus,
+            store_wait_s=self._settings.store_wait_s,
         )

@@ -17,12 +17,12 @@ from drmn.data.dataset import load_dataset
 from drmn.data.live import LiveSource
 from drmn.data.splits import Split, validation_split
 from drmn.data.store.features import LevelSource
-from drmn.errors import DeviceMemoryError
+from drmn.errors import DeviceMemoryError, StoreAwayError
 from drmn.names import EPOCH
 from drmn.places import store_errors
 from drmn.training import Trainer
-from orchestration.checkpoints import restore_newest, store_missing
-from orchestration.events import CHANGED, CHECKPOINTS, OVERRIDES
+from orchestration.checkpoints import outlasting, restore_newest, store_missing
+from orchestration.events import CHANGED, CHECKPOINTS, OVERRIDES, SINCE
 from orchestration.levels import open_levels
 from orchestration.provenance.load import SYSTEM, LoadMeter
 from orchestration.provenance.machine import MACHINE, machine
@@ -37,6 +37,8 @@ class TrialContext:
     features: str | None
     """Folder of the feature store; None: levels are computed live."""
     num_threads: int
+    store_wait_s: float = 0.0
+    """How long a trial waits for a storage that is away."""
     on_gpu: bool = False
     """Whether the trial was given a GPU, or a share of one."""
 
@@ -60,6 +62,7 @@ class DrmnTrainable(tune.Trainable):
         assert context is not None, "tune.with_parameters(context=...) is missing"
         self._context = context
         self._trainer: Trainer | None = None
+        self._since = 0
         self._data = _open_data(context)
         self._machine, self._load = machine(context.device), LoadMeter(context.device)
         self._start(config)
@@ -73,6 +76,7 @@ class DrmnTrainable(tune.Trainable):
         return {
             **result.metrics,
             EPOCH: result.epoch,
+            SINCE: self._since,
             "done": result.epoch >= last,
             MACHINE: self._machine,
             SYSTEM: self._load.take(),
@@ -88,15 +92,34 @@ class DrmnTrainable(tune.Trainable):
         assert self._trainer is not None
         with tempfile.TemporaryDirectory(prefix="drmn-checkpoint-") as name:
             folder = checkpoint_dir or name
+            return outlasting(self._context.store_wait_s, lambda: self._save(folder))
+
+    def _save(self, folder: str) -> Any:
+        assert self._trainer is not None
+        before = self._storage.current_checkpoint_index if self._storage else 0
+        try:
             with store_errors(f"the checkpoint of epoch {self._trainer.epoch} cannot be stored"):
                 result = super().save(folder)
                 store_missing(Path(folder), result.checkpoint)
+        except StoreAwayError:
+            if self._storage:
+                self._storage.current_checkpoint_index = before  # the same place again
+            raise
         return result
+
+    def restore(self, checkpoint_path: Any) -> None:
+        """Tune's hook: fetch a checkpoint and load it."""
+        outlasting(self._context.store_wait_s, lambda: self._restore(checkpoint_path))
+
+    def _restore(self, checkpoint_path: Any) -> None:
+        with store_errors("the checkpoint to go on from cannot be read"):
+            super().restore(checkpoint_path)
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Tune's hook."""
         assert self._trainer is not None
         self._trainer.restore(Path(checkpoint))
+        self._since = self._trainer.epoch
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Tune's hook: nothing of the trial before may reach the next."""
@@ -120,8 +143,12 @@ class DrmnTrainable(tune.Trainable):
         recipe = Config.from_flat({**self._context.config, **settings})
         split, source, device = self._data.split, self._data.source, self._context.device
         with device_memory_errors(recipe):
-            self._trainer = Trainer(recipe, split, source, device=device)
-            restore_newest(self._trainer, config[CHECKPOINTS])
+            self._trainer = trainer = Trainer(recipe, split, source, device=device)
+            outlasting(
+                self._context.store_wait_s,
+                lambda: restore_newest(trainer, config[CHECKPOINTS]),
+            )
+        self._since = self._trainer.epoch
 
 
 @contextmanager

@@ -170,6 +170,7 @@ class _Work:
                 data_root=str(request.data_root),
                 features=self._features,
                 num_threads=max(1, int(request.resources.cpus)),
+                store_wait_s=self._settings.store_wait_s,
             ),
             folder=self._folder,
             tags=tags,

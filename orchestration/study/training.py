@@ -8,6 +8,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,9 @@ from drmn.data.splits import Split, test_split, validation_split
 from drmn.data.store.features import FeatureStore
 from drmn.data.store.given_features import GIVEN
 from drmn.names import EPOCH
+from drmn.places import store_errors
 from drmn.training import Trainer
+from orchestration.checkpoints import outlasting
 from orchestration.levels import open_levels
 from orchestration.provenance.load import LoadMeter
 from orchestration.provenance.machine import MACHINE, machine
@@ -43,6 +46,8 @@ class TrainingContext:
     features: dict[str, str | None]
     """Folder of each backbone recipe's feature store (see :func:`features_key`)."""
     num_threads: int
+    store_wait_s: float = 0.0
+    """How long a training waits for a storage that is away."""
 
 
 def features_key(config: Config) -> str:
@@ -80,6 +85,12 @@ def run_training(flat: dict[str, Scalar], context: TrainingContext) -> None:
             MACHINE: machine(trainer.device),
             WEIGHTS_HASH: weights_hash,
         }
+        outlasting(context.store_wait_s, lambda: _keep(last, folder))
+
+
+def _keep(last: dict[str, Any], folder: Path) -> None:
+    """Report the end, with the files that belong to it."""
+    with store_errors("the training's files cannot be stored"):
         tune.report(last, checkpoint=tune.Checkpoint.from_directory(folder))
 
 

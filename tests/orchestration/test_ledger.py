@@ -1,5 +1,6 @@
 """The sweep's own record gives the winner and every trial's fate."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def _ledger(folder: Path) -> Ledger:
     ledger = Ledger(folder / "ledger.jsonl")
     ledger.started("0000", {"inference.beta": 0.3})
     ledger.started("0001", {"inference.beta": 0.6})
-    ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.4, "pid": 1})
+    ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.4, "pid": 1, "node_ip": "10.0.0.2", "since": 0})
     ledger.epoch_ended("0001", 1, {OBJECTIVE: 0.6})
     ledger.epoch_ended("0001", 2, {OBJECTIVE: 0.6})
     ledger.ended("0000", Fate.PRUNED, 1, "")
@@ -28,6 +29,13 @@ def test_the_winner_is_the_best_epoch_and_the_earliest_of_equals(tmp_path: Path)
     assert (winner.trial, winner.epoch) == ("0001", 1)
     assert winner.overrides == {"inference.beta": 0.6}
     assert winner.metrics == {OBJECTIVE: 0.6}
+
+
+def test_an_epoch_is_written_with_where_its_process_was_and_what_it_took_up(tmp_path: Path) -> None:
+    _ledger(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    told = {"trial": "0000", "epoch": 1, "node_ip": "10.0.0.2", "since": 0}
+    assert lines[2] == {**told, "metrics": {OBJECTIVE: 0.4}}
 
 
 def test_fates(tmp_path: Path) -> None:
