@@ -21,7 +21,7 @@ from orchestration.repair.truth import (
 from orchestration.repair.tune_state import TuneStates
 from orchestration.repair.unsent import send, unsent
 from orchestration.request import SweepRequest
-from orchestration.searcher.storage import STUDY_FILE, open_storage
+from orchestration.searcher.storage import STUDY_FILE, close_storage, open_storage
 from orchestration.serving.registering import is_unregistered, register_model
 from orchestration.settings import Settings
 from orchestration.stopping.driver import driving
@@ -48,10 +48,14 @@ def reconcile(
         found = unsent(folder)
         if found and not dry_run:
             send(settings, folder)
-        books = _Books(request, settings, experiment)
-        found += books.differences()
-        if found and not dry_run:
-            books.mend()
+        storage = open_storage(settings.study_storage, folder / STUDY_FILE)
+        try:
+            books = _Books(request, settings, experiment, storage)
+            found += books.differences()
+            if found and not dry_run:
+                books.mend()
+        finally:
+            close_storage(storage)
         if books.knows_the_sweep and is_unregistered(folder, request):
             found.append(_UNREGISTERED)
             if not dry_run:
@@ -62,13 +66,14 @@ def reconcile(
 class _Books:
     """The four books of one sweep, whose driver is dead."""
 
-    def __init__(self, request: SweepRequest, settings: Settings, experiment: str) -> None:
+    def __init__(
+        self, request: SweepRequest, settings: Settings, experiment: str, storage: BaseStorage
+    ) -> None:
         folder = settings.sweep_folder(request.name)
         self._request = request
         self._ledger = Ledger(folder / LEDGER_FILE)
         rule = build_rule(request.pruning, request.config.training.epochs, request.seed)
         self._rule = Journal(rule, folder / JOURNAL_FILE).rule
-        storage = open_storage(settings.study_storage, folder / STUDY_FILE)
         self._study = _existing_study(request.key, storage)
         self._is_finished = (folder / RESULT_FILE).exists()
         self._runs = SweepRuns(
