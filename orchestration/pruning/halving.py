@@ -4,6 +4,7 @@ Sources: Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020 
 variant; asynchronous Hyperband in its section 3.3); Li et al., Hyperband, 2018.
 """
 
+from bisect import insort
 from dataclasses import dataclass, field
 
 
@@ -20,6 +21,8 @@ class SuccessiveHalving:
     max_epochs: int
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
     stopped: dict[str, int] = field(default_factory=dict)
+    _sorted: dict[int, list[float]] = field(default_factory=dict, init=False, repr=False)
+    """Each rung's values, ascending: kept, since sorting them anew for each trial is quadratic."""
 
     def milestones(self) -> list[int]:
         """The rungs' epochs, ascending, all below ``max_epochs``."""
@@ -37,15 +40,16 @@ class SuccessiveHalving:
         rung = self.rungs.setdefault(epoch, {}) if epoch in self.milestones() else None
         if rung is None or trial in rung:
             return True
+        values = self._sorted.setdefault(epoch, sorted(rung.values()))
         rung[trial] = value
-        if value < self._cutoff(list(rung.values())):
+        insort(values, value)
+        if value < self._cutoff(values):
             self.stopped[trial] = epoch
         return trial not in self.stopped
 
-    def _cutoff(self, values: list[float]) -> float:
+    def _cutoff(self, ascending: list[float]) -> float:
         """The worst value that still belongs to the best 1/reduction_factor (at least one)."""
-        num_promoted = max(1, len(values) // self.reduction_factor)
-        return sorted(values, reverse=True)[num_promoted - 1]
+        return ascending[-max(1, len(ascending) // self.reduction_factor)]
 
 
 class Hyperband:

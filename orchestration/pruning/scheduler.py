@@ -1,5 +1,6 @@
 """Tune's adapter: lets Ray Tune act on a pruning rule and on the sweep's brake."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,15 +41,22 @@ class RuleScheduler(LossTolerantScheduler):
         self._brake = brake
         self._moves = moves
         self._sign = -1.0 if is_minimised else 1.0
+        self._added: deque[Trial] = deque()
+        """In Tune's order; those before the first that waits to begin are dropped."""
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Tune's hook; the objective was given at construction."""
         return metric in (None, self._metric) and mode in (None, "min" if self._sign < 0 else "max")
 
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune's hook, also when a trial is to be begun again."""
+        super().on_trial_add(tune_controller, trial)
+        self._added.append(trial)
+
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Tune's hook, many times a second: the next trial to begin; none once braked."""
         if not self._brake.is_pulled:
-            return self._next(tune_controller.get_trials())
+            return self._next(tune_controller)
         for trial in list(tune_controller.get_trials()):
             if trial.status in (Trial.PENDING, Trial.PAUSED):
                 self._brake.held.add(trial_name(trial))
@@ -69,14 +77,24 @@ class RuleScheduler(LossTolerantScheduler):
         """Tune's hook: a trial that ended by itself leaves its last value."""
         self._goes_on(trial, result)
 
-    def _next(self, trials: Sequence[Trial]) -> Trial | None:
-        """What waits to begin; else what was paused to be moved, once it can be."""
+    def _next(self, tune_controller: Any) -> Trial | None:
+        """What waits to begin; without a population nothing is ever paused.
+
+        Tune asks before every event, and of thousands of trials few wait.
+        """
+        while self._added and self._added[0].status != Trial.PENDING:
+            self._added.popleft()
+        if self._added:
+            return self._added[0]
+        return self._moved(self._moves, tune_controller.get_trials()) if self._moves else None
+
+    def _moved(self, moves: Moves, trials: Sequence[Trial]) -> Trial | None:
+        """Of a population: what was moved and waits to go on; else what can be moved now."""
         for trial in trials:
             if trial.status == Trial.PENDING:
                 return trial
         for trial in trials:
-            is_paused = trial.status == Trial.PAUSED
-            if is_paused and (self._moves is None or self._moves.carry_out(trial, trials)):
+            if trial.status == Trial.PAUSED and moves.carry_out(trial, trials):
                 return trial
         return None
 

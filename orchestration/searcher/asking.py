@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from drmn.config_tree import Scalar
@@ -53,6 +53,12 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         self._unfinished = {name: list(uris) for name, uris in (unfinished or {}).items()}
         self._changed = dict(changed or {})
         self._running: dict[str, optuna.Trial] = {}
+        trials = study.get_trials(deepcopy=False)
+        self._num_waiting = sum(trial.state == TrialState.WAITING for trial in trials)
+        """Enqueued by a dead driver and never asked; counted here once: a look at all trials for
+        each new one would grow with the square of their number."""
+        self._num_told = len(trials) - len(own_trials(study))
+        self._num_begun = len(trials) - self._num_told - self._num_waiting
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The next configuration, or FINISHED once as many as requested were asked."""
@@ -61,7 +67,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
             name = min(self._unfinished)
             checkpoints = self._unfinished.pop(name)
             trial = self._taken_up(name)
-        elif self._all_asked():
+        elif self._num_begun >= self._request.num_trials:
             return str(Searcher.FINISHED)
         else:
             trial = self._asked()
@@ -75,7 +81,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """One epoch: an intermediate value, told once also where a resumed trial repeats it."""
         trial = self._running[trial_id]
-        frozen = self._study.get_trials(deepcopy=False)[trial.number]
+        frozen = trial.storage.get_trial(trial._trial_id)
         report(trial, frozen, self._request.objectives, {result[EPOCH]: result})
 
     def on_trial_complete(
@@ -105,21 +111,15 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
 
     def _asked(self) -> optuna.Trial:
         """A new trial; what is drawn depends on its number and the history, not on restarts."""
-        own = len(self._begun())
-        values = self._plan.values(own)
-        if values is not None and not own_trials(self._study, TrialState.WAITING):
+        values = self._plan.values(self._num_begun)
+        if values is not None and not self._num_waiting:
             self._study.enqueue_trial(dict(values))
-        number = len(self._study.get_trials(deepcopy=False)) - (values is not None)
-        self._study.sampler = sampler(self._request, number)
-        return self._study.ask(self._distributions)
+        self._study.sampler = sampler(self._request, self._num_told + self._num_begun)
+        trial = self._study.ask(self._distributions)
+        self._num_waiting = max(0, self._num_waiting - 1)
+        self._num_begun += 1
+        return trial
 
     def _taken_up(self, name: str) -> optuna.Trial:
         frozen = self._study.get_trials(deepcopy=False)[int(name)]
         return optuna.Trial(self._study, frozen._trial_id)
-
-    def _begun(self) -> list[FrozenTrial]:
-        trials = own_trials(self._study)
-        return [trial for trial in trials if trial.state != TrialState.WAITING]
-
-    def _all_asked(self) -> bool:
-        return len(self._begun()) >= self._request.num_trials

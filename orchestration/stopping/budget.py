@@ -17,6 +17,7 @@ OPEN_ENDED = 10_000
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|gpu-h)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SAVED_EVERY_S = 5.0
+_TICK_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,11 @@ class Meter:
         self._clock = clock
         self.wall_h, self.gpu_h = _read(file)
         self._last_s = self._saved_s = clock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a second has passed since the last tick: counting GPUs takes time."""
+        return self._clock() - self._last_s >= _TICK_S
 
     def tick(self, num_gpus: float) -> None:
         """Count the time since the last tick; ``num_gpus`` were reserved during it."""

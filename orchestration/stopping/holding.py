@@ -80,8 +80,9 @@ class Watch(tune.Callback):
         self._said = ""
 
     def on_step_begin(self, iteration: int, trials: Sequence[Trial], **_: Any) -> None:
-        """Tune's hook, ten times a second."""
-        self._meter.tick(sum(map(_num_gpus, trials)))
+        """Tune's hook, before every event: thousands of trials are looked at once a second."""
+        if self._meter.is_due:
+            self._meter.tick(sum(map(_num_gpus, trials)))
         spent = self._budget.spent(self._meter.wall_h, self._meter.gpu_h)
         if spent and not self._brake.is_pulled:
             self._brake.pull(spent)

@@ -1,5 +1,7 @@
 """ASHA's rungs and Hyperband's brackets."""
 
+import random
+
 from orchestration.pruning.halving import Hyperband, SuccessiveHalving
 
 
@@ -33,6 +35,16 @@ def test_replaying_a_report_changes_no_verdict() -> None:
     assert not rule.goes_on("c", 1, 0.1)
     assert not rule.goes_on("c", 1, 0.1)
     assert rule.stopped == {"c": 1}
+
+
+def test_a_rung_of_many_stops_what_is_below_its_best_share() -> None:
+    draw, rule = random.Random(0), _rule({1: {"first": 0.5, "second": 0.25}})
+    seen = [0.5, 0.25]
+    for number in range(200):
+        value = round(draw.random(), 2)  # equal values among them
+        seen.append(value)
+        cutoff = sorted(seen, reverse=True)[max(1, len(seen) // 2) - 1]
+        assert rule.goes_on(str(number), 1, value) == (value >= cutoff)
 
 
 def test_hyperbands_brackets_begin_at_each_rung_and_one_never_prunes() -> None:

@@ -1,5 +1,8 @@
 """Median stopping compares a trial's best with the others' averages."""
 
+import random
+from statistics import median
+
 from orchestration.pruning.median import MedianStopping
 
 
@@ -43,3 +46,13 @@ def test_nobody_goes_beyond_the_last_epoch() -> None:
     rule = _rule()
     assert _told(rule, "a", 0.1, 0.1, 0.1, 0.1) == [True, True, True, False]
     assert rule.stopped == {}
+
+
+def test_of_many_those_below_the_median_of_the_averages_are_stopped() -> None:
+    draw, rule = random.Random(0), _rule()
+    averages: list[float] = []
+    for number in range(100):
+        first, second = draw.random(), draw.random()
+        is_behind = len(averages) >= 2 and max(first, second) < median(averages)
+        assert _told(rule, str(number), first, second) == [True, not is_behind]
+        averages.append((first + second) / 2)

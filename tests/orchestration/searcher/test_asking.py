@@ -1,5 +1,6 @@
 """Optuna's study must know each trial's true fate."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
 from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.request import SweepRequest
+from orchestration.sampling import SamplerName, SamplerRule
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.searcher.samplers import distribution
 from orchestration.searcher.storage import open_storage
@@ -98,6 +100,21 @@ def test_it_asks_exactly_as_many_trials_as_requested(study: optuna.Study) -> Non
     suggestions = [searcher.suggest(str(i)) for i in range(4)]
     assert [isinstance(s, dict) for s in suggestions] == [True, True, True, False]
     assert len({s[TRIAL] for s in suggestions[:3] if isinstance(s, dict)}) == 3
+
+
+def test_its_own_bookkeeping_never_goes_through_all_trials(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = replace(_request(3), sampler=SamplerRule(name=SamplerName.RANDOM))
+    searcher = OptunaSearcher(study, request)
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "get_trials", None)
+        for trial in ("a", "b", "c"):
+            searcher.suggest(trial)
+            searcher.on_trial_result(trial, _result(1, 0.25))
+            searcher.on_trial_complete(trial, _result(4, 0.5))
+        assert searcher.suggest("d") == Searcher.FINISHED
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
 def test_what_a_dead_driver_left_is_taken_up_first_with_its_checkpoints(

@@ -134,11 +134,39 @@ def test_observers_hear_of_held_trials_that_had_begun() -> None:
 def test_a_spent_budget_pulls_the_brake_and_is_said_once(
     tmp_path: Path, passed_s: float, is_pulled: bool
 ) -> None:
-    times = iter([0.0, passed_s, passed_s])
+    now_s = [0.0]
     brake, out = Brake(), io.StringIO()
-    meter = Meter(tmp_path / "usage.json", lambda: next(times))
+    meter = Meter(tmp_path / "usage.json", lambda: now_s[0])
     watch = Watch(brake, Budget(wall_h=1.0), meter, Console(file=out))
+    now_s[0] = passed_s
     watch.on_step_begin(0, [])
     watch.on_step_begin(1, [])
     assert brake.is_pulled == is_pulled
     assert out.getvalue().count("budget of 1 h is spent: stopping") == is_pulled
+
+
+def test_trials_are_not_looked_at_again_within_a_second(tmp_path: Path) -> None:
+    now_s = [0.0]
+    meter = Meter(tmp_path / "usage.json", lambda: now_s[0])
+    watch = Watch(Brake(), Budget(wall_h=1.0), meter, Console(file=io.StringIO()))
+    now_s[0] = 0.9
+    watch.on_step_begin(0, [None])  # type: ignore[list-item]  # fails where it is looked at
+    now_s[0] = 1.1
+    with pytest.raises(AttributeError):
+        watch.on_step_begin(1, [None])  # type: ignore[list-item]
+
+
+def test_what_waits_begins_in_tunes_order_also_a_second_time(tmp_path: Path) -> None:
+    trials = [_trial(name, Trial.PENDING) for name in ("0000", "0001", "0002")]
+    controller, scheduler = _Controller(trials), _scheduler(Brake(), tmp_path)
+    for trial in trials:
+        scheduler.on_trial_add(controller, trial)
+    trials[1].status = Trial.RUNNING
+    assert scheduler.choose_trial_to_run(controller) is trials[0]
+    trials[0].status = Trial.RUNNING
+    assert scheduler.choose_trial_to_run(controller) is trials[2]
+    trials[2].status = Trial.RUNNING
+    assert scheduler.choose_trial_to_run(controller) is None
+    trials[0].status = Trial.PENDING
+    scheduler.on_trial_add(controller, trials[0])
+    assert scheduler.choose_trial_to_run(controller) is trials[0]
