@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST := $(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep test test-fast test-slow check docs format clean
+.PHONY: help install sweep test test-fast test-slow test-cluster check docs format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,13 +26,18 @@ $(STAMP): pyproject.toml infra/constraints.txt
 sweep: install ## Demo: a hyperparameter sweep of the full DRMN on rendered sprites
 	$(BIN)/drmn-sweep --dataset sprites --trials 12 --final-seeds 3
 
-test: install test-fast test-slow ## Everything needed to run the test suite, and the suite
+test: install test-fast test-slow test-cluster ## Everything needed to run the test suite, and the suite
 
 test-fast: install ## Tests of one second each
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not cluster'
 
 test-slow: install ## Real Ray, MLflow, processes: at most 60 s each
 	$(PYTEST) -m slow --durations=10
+
+# One cluster after another thing that fails: it has the machine to itself. Needs root, iproute2,
+# PostgreSQL and Redis, else it is skipped. DRMN_RECOVERY_TABLE=FILE.json writes the times.
+test-cluster: install ## Three hosts as namespaces, and what fails on them
+	$(THREADS) $(BIN)/python -m pytest -m cluster -rs --durations=10
 
 check: install ## Format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -45,3 +45,12 @@ def test_a_login_in_mlflows_address_is_moved_to_its_variables() -> None:
 def test_attempts_are_counted_from_one(value: str) -> None:
     with pytest.raises(ConfigError, match=f"{MAX_ATTEMPTS} is '{value}', but must be"):
         read_settings({MAX_ATTEMPTS: value})
+
+
+def test_how_long_a_store_is_waited_for_and_whether_gpus_are_pretended() -> None:
+    default = read_settings({})
+    assert (default.store_wait_s, default.pretend_gpus) == (600.0, False)
+    given = read_settings({"DRMN_STORE_WAIT_S": "30", "DRMN_PRETEND_GPUS": "1"})
+    assert (given.store_wait_s, given.pretend_gpus) == (30.0, True)
+    with pytest.raises(ConfigError, match="DRMN_STORE_WAIT_S"):
+        read_settings({"DRMN_STORE_WAIT_S": "soon"})

@@ -23,18 +23,22 @@ def free_port() -> int:
 class MlflowServer:
     """One worker; the database and the artifacts in ``folder`` outlive it."""
 
-    def __init__(self, folder: Path, backend_uri: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, backend_uri: str | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.backend_uri = backend_uri or f"sqlite:///{folder}/server.db"
-        self.uri = f"http://127.0.0.1:{free_port()}"
+        self.uri = f"http://{host}:{free_port()}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Return once it answers."""
         assert self._process is None
-        port = self.uri.rpartition(":")[2]
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-        command += ["--port", port, "--workers", "1", "--backend-store-uri", self.backend_uri]
+        address = self.uri.removeprefix("http://")
+        host, _, port = address.partition(":")
+        command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", port]
+        command += ["--workers", "1", "--allowed-hosts", address]
+        command += ["--backend-store-uri", self.backend_uri]
         command += ["--artifacts-destination", str(self._folder / "artifacts")]
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
         with (self._folder / "server.log").open("ab") as log:

@@ -17,8 +17,11 @@ _UNPRIVILEGED = "nobody"  # the server refuses to run as root
 
 
 @contextmanager
-def serve_postgres(binaries: Path) -> Iterator[str]:
-    """The URL of a running server; it is stopped and its folder removed at the end."""
+def serve_postgres(binaries: Path, host: str = "127.0.0.1") -> Iterator[str]:
+    """The URL of a running server; it is stopped and its folder removed at the end.
+
+    Whoever reaches ``host`` may log in with the password.
+    """
     folder = Path(tempfile.mkdtemp(prefix="drmn-postgres-"))
     password = secrets.token_hex(16)
     try:
@@ -33,13 +36,13 @@ def serve_postgres(binaries: Path) -> Iterator[str]:
             *(binaries / "initdb", "--pgdata", folder / "data", "--username", _USER, "--no-sync"),
             *("--pwfile", folder / "password", "--auth", "scram-sha-256", "--encoding", "UTF8"),
         )
-        options = (
-            f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
-        )
+        with (folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet scram-sha-256\n")
+        options = f"-c listen_addresses={host} -c port={port} -c unix_socket_directories={folder}"
         control = (binaries / "pg_ctl", "--pgdata", folder / "data", "--wait", "--timeout", "30")
         _run(folder, *control, "--log", folder / "log", "--options", options, "start")
         try:
-            yield f"postgresql://{_USER}:{password}@127.0.0.1:{port}/postgres"
+            yield f"postgresql://{_USER}:{password}@{host}:{port}/postgres"
         finally:
             _run(folder, *control, "--mode", "immediate", "stop")
     finally:

@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drmn_local.processes import free_port
@@ -21,6 +21,8 @@ class SwiftServer:
     """A running server: ``endpoint`` is its http URL; any test may use the bucket BUCKET."""
 
     endpoint: str
+    _node: SwiftNode
+    _servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -36,9 +38,30 @@ class SwiftServer:
         address = self.endpoint.removeprefix("http://")
         return f"s3://{BUCKET}/{prefix}?scheme=http&endpoint_override={address}"
 
+    def start(self, *names: str) -> None:
+        """Those servers, on the host that the calling thread is on; return once all answer."""
+        self._servers.update({name: _start(self._node, name) for name in names})
+        _await_health(self._node, self._servers)
+
+    def kill(self, name: str) -> None:
+        """As a power cut does to one of SERVERS; what it has acknowledged is kept."""
+        self._servers[name].kill()
+        self._servers.pop(name).wait()
+
+    def stop(self) -> None:
+        """In good order."""
+        for server in self._servers.values():
+            server.terminate()
+        for server in self._servers.values():
+            try:
+                server.wait(timeout=_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
 
 @contextmanager
-def serve_swift(folder: Path) -> Iterator[SwiftServer]:
+def serve_swift(folder: Path, host: str = "127.0.0.1") -> Iterator[SwiftServer]:
     """Start, wait until it answers, and stop by process id.
 
     Raises:
@@ -49,19 +72,20 @@ def serve_swift(folder: Path) -> Iterator[SwiftServer]:
         ports={name: free_port() for name in SERVERS},
         access_key=ACCESS_KEY,
         secret_key=SECRET_KEY,
+        host=host,
     )
     node.configure()
-    servers = {name: _start(node, name) for name in SERVERS}
+    server = SwiftServer(endpoint=node.endpoint, _node=node)
     try:
-        _await_health(node, servers)
+        server.start(*SERVERS)
         node.make_bucket(BUCKET)
-        yield SwiftServer(endpoint=node.endpoint)
+        yield server
     finally:
-        _stop(list(servers.values()))
+        server.stop()
 
 
 def _start(node: SwiftNode, name: str) -> subprocess.Popen[bytes]:
-    with (node.folder / f"{name}.log").open("wb") as log:
+    with (node.folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(node.command(name), stdout=log, stderr=log, env=node.environment())
 
 
@@ -74,14 +98,3 @@ def _await_health(node: SwiftNode, servers: dict[str, subprocess.Popen[bytes]]) 
             log = (node.folder / f"{name}.log").read_text(errors="replace")[-2000:]
             raise RuntimeError(f"the {name} server of Swift does not answer:\n{log}")
         time.sleep(0.1)
-
-
-def _stop(servers: list[subprocess.Popen[bytes]]) -> None:
-    for server in servers:
-        server.terminate()
-    for server in servers:
-        try:
-            server.wait(timeout=_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()

@@ -30,16 +30,20 @@ _FILTERS = ("catch_errors", "gatekeeper", "healthcheck", "listing_formats", "bul
 
 @dataclass(frozen=True, kw_only=True)
 class SwiftNode:
-    """A node's files and ports. ``access_key`` reads ``ACCOUNT:USER``."""
+    """A node's files and ports. ``access_key`` reads ``ACCOUNT:USER``.
+
+    Only the proxy, which asks for credentials, listens on ``host``; all else is on loopback.
+    """
 
     folder: Path
     ports: dict[str, int]
     access_key: str
     secret_key: str
+    host: str = "127.0.0.1"
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.ports['proxy']}"
+        return f"http://{self.host}:{self.ports['proxy']}"
 
     def configure(self) -> None:
         """Write the servers' settings, which hold the secret, and rings of the one device."""
@@ -98,9 +102,9 @@ class SwiftNode:
         _run_ring(builder, "add", f"r1z1-127.0.0.1:{self.ports[name]}/d1", "1")
         _run_ring(builder, "rebalance")
 
-    def _defaults(self, port: int) -> str:
+    def _defaults(self, port: int, host: str = "127.0.0.1") -> str:
         return (
-            f"[DEFAULT]\nswift_dir = {self.folder}\nbind_ip = 127.0.0.1\nbind_port = {port}\n"
+            f"[DEFAULT]\nswift_dir = {self.folder}\nbind_ip = {host}\nbind_port = {port}\n"
             f"workers = 0\nlog_address = {self.folder}/no-syslog\n"
         )
 
@@ -119,7 +123,7 @@ class SwiftNode:
             **{f"filter:{name}": f"use = egg:swift#{name}" for name in _FILTERS},
         }
         parts = [f"[{name}]\n{body}\n" for name, body in sections.items()]
-        return self._defaults(self.ports["proxy"]) + "".join(parts)
+        return self._defaults(self.ports["proxy"], self.host) + "".join(parts)
 
     def _store_conf(self, name: str) -> str:
         return (
