@@ -94,14 +94,18 @@ class ArtifactStore:
         name = _object_name(digest)
         if self._size(name) != path.stat().st_size:
             with self._errors("written", name):
-                self._client.upload_file(
-                    str(path),
-                    self._bucket,
-                    self._key(name),
-                    ExtraArgs=self._options,
-                    Config=_TRANSFER,
-                )
+                self._send(path, self._key(name))
         return digest
+
+    def _send(self, path: Path, key: str) -> None:
+        """In one request if it is small; starting threads for one part costs more than it."""
+        if path.stat().st_size < _PART_BYTES:
+            with path.open("rb") as file:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=file, **self._options)
+        else:
+            self._client.upload_file(
+                str(path), self._bucket, key, ExtraArgs=self._options, Config=_TRANSFER
+            )
 
     def get(self, digest: str, target: Path) -> None:
         """Fetch what :meth:`put` has stored; ``target`` appears once it is whole and compared.
@@ -207,7 +211,8 @@ def _client(query: str, attempts: int, timeout_s: float | None) -> Any:
         "verify": options.get("tls_ca_file_path"),
     }
     retries = {"mode": "standard", "total_max_attempts": attempts}
-    config = Config(retries=retries)
+    # What is sent is signed with its hash, or goes over TLS: a third sum is only asked of us.
+    config = Config(retries=retries, request_checksum_calculation="when_required")
     if timeout_s is not None:
         config = config.merge(Config(connect_timeout=timeout_s, read_timeout=timeout_s))
     session = boto3.Session()  # the default one keeps the first credentials that it found

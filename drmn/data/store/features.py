@@ -1,13 +1,12 @@
 """The feature store: levels of a frozen backbone, read by every trial through a memory map."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from drmn.data.store.arrow_shards import damaged, map_shard
@@ -16,7 +15,6 @@ from drmn.errors import DataError
 from drmn.model.levels import LevelSpec
 
 _SERIAL_SIZE = 1 << 15  # torch hands larger element-wise work to its pool of threads
-_BUFFER_SIZE = 1 << 19  # values: 1 MiB of float16
 
 FlatLevel = Float[np.ndarray, "_ _"]
 """One level of a file's n images, a row each."""
@@ -46,7 +44,6 @@ class FeatureStore:
         self.path = path
         self.manifest = manifest
         self._shards: dict[int, list[FlatLevel]] = {}
-        self._own = threading.local()
 
     @classmethod
     def open(cls, path: Path) -> "FeatureStore":
@@ -88,34 +85,20 @@ class FeatureStore:
             (self._shard(shard), row)
             for shard, row in zip(shards.tolist(), offsets.tolist(), strict=True)
         ]
-        sizes = [len(rows) * spec.num_values for spec in self.specs]
-        parts = torch.split(torch.empty(sum(sizes)), sizes)  # one block of memory is faster
-        for index, part in enumerate(parts):
-            self._gather(places, index, part)
         return tuple(
-            part.view(len(rows), *spec.shape) for part, spec in zip(parts, self.specs, strict=True)
+            _float32(self._gathered(places, index)).view(len(rows), *spec.shape)
+            for index, spec in enumerate(self.specs)
         )
 
-    def _gather(
-        self, places: list[tuple[list[FlatLevel], int]], index: int, floats: Float[Tensor, " n"]
-    ) -> None:
-        """Values ``[n = B * H_l * W_l * C_l]`` of one level."""
-        rows = [shard[index][row] for shard, row in places]
-        if not rows:
-            return
-        stored = self._room(len(floats))
-        np.concatenate(rows, out=stored)
-        _convert(torch.from_numpy(stored), floats)
-
-    def _room(self, num_values: int) -> Shaped[np.ndarray, " values"]:
-        """For values as they are kept: a buffer of the thread's own that stays in the cache."""
-        dtype = np.dtype(self.manifest.dtype)
-        if num_values > _BUFFER_SIZE:
-            return np.empty(num_values, dtype)
-        if not hasattr(self._own, "buffer"):
-            self._own.buffer = np.empty(_BUFFER_SIZE, dtype)
-        room: Shaped[np.ndarray, " values"] = self._own.buffer[:num_values]
-        return room
+    def _gathered(
+        self, places: list[tuple[list[FlatLevel], int]], index: int
+    ) -> Float[Tensor, " values"]:
+        """Values ``[B * H_l * W_l * C_l]`` of one level, of the type they are kept in."""
+        num_values = len(places) * self.specs[index].num_values
+        values = np.empty(num_values, np.dtype(self.manifest.dtype))
+        if places:
+            np.concatenate([shard[index][row] for shard, row in places], out=values)
+        return torch.from_numpy(values)
 
     def verify(self) -> None:
         """Compare every file with its SHA-256.
@@ -146,15 +129,16 @@ class FeatureStore:
             )
 
 
-def _convert(stored: Shaped[Tensor, " n"], floats: Float[Tensor, " n"]) -> None:
+def _float32(stored: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """A cast that stays on the calling thread.
 
     That thread reads ahead while the main one computes: two teams of workers on the same cores
     wait for each other at every barrier (32 ms for one batch instead of 1 on two busy cores).
     """
-    if torch.get_num_threads() == 1:
-        floats.copy_(stored)
-        return
-    sources, targets = (torch.split(each, _SERIAL_SIZE) for each in (stored, floats))
-    for source, target in zip(sources, targets, strict=True):
+    if stored.dtype == torch.float32 or torch.get_num_threads() == 1:
+        return stored.float()
+    floats = torch.empty(stored.shape)
+    targets, sources = (torch.split(each, _SERIAL_SIZE) for each in (floats, stored))
+    for target, source in zip(targets, sources, strict=True):
         target.copy_(source)
+    return floats
