@@ -22,6 +22,9 @@ from orchestration.terminal.manner import manner
 _EMBEDDED_CPUS = os.cpu_count() or 1
 _FOUND_BY_RAY = ("auto", "local")
 _RECOUNT_S = 2.0
+_MAX_STARTING = "100000"
+"""Trials whose processes Tune starts at once: all that :class:`Capacity` lets. With a searcher that
+is not Tune's own it would start one after the other, and a large cluster would fill for an hour."""
 
 
 @contextlib.contextmanager
@@ -38,6 +41,7 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", _MAX_STARTING)
     os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # told by retrying and progress
     _keep_credentials_here()
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
