@@ -1,26 +1,13 @@
-"""Models in a real MLflow: registered once, judged on validation, fetched, served over HTTP."""
+"""Models in a real MLflow: registered once, judged on validation, fetched."""
 
-import base64
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, LoggedModel, Run
-from PIL import Image
-from tiny_models import ATTRIBUTE_NAMES, model_of, tiny_pixels, tiny_trainer
+from mlflow.entities import LoggedModel, Run
+from registered_models import registered
 
-from drmn.deployed.given_classes import read_classes
-from drmn.deployed.prediction import Predictor
 from drmn.deployed.saved_model import MODEL_FILE, SavedModel
 from drmn.errors import DataError
 from drmn.presets import sprites
@@ -28,52 +15,14 @@ from orchestration.finishing import RESULT_FILE
 from orchestration.request import SweepRequest
 from orchestration.request_file import REQUEST_FILE
 from orchestration.serving.logged_model import log_model
-from orchestration.serving.predicting import Wanted, predict_files
 from orchestration.serving.reading import read_model
 from orchestration.serving.registering import is_unregistered, register_now
 from orchestration.serving.registry import CHAMPION, Registered, register
-from orchestration.settings import Settings, read_settings
+from orchestration.settings import Settings
 from orchestration.tracking import Tag, TrackingError
 from search_spaces.registry import search_space
 
 pytestmark = pytest.mark.slow
-
-BIN = Path(sys.executable).parent
-TABLE = f"class,{','.join(ATTRIBUTE_NAMES)}\nkoala,1,0,2,0,0\nquokka,0,1,0,0,3\n"
-
-
-@pytest.fixture(scope="module")
-def model() -> SavedModel:
-    return model_of(tiny_trainer())
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An MLflow with the runs a, b, c, d in the experiment "tests"."""
-    found = read_settings({"DRMN_HOME": str(tmp_path_factory.mktemp("home"))})
-    client = MlflowClient(found.tracking_uri)
-    experiment = client.create_experiment("tests", found.artifact_root)
-    for key in "abcd":
-        run = client.create_run(experiment, tags={Tag.TRIAL_KEY: key})
-        client.log_metric(run.info.run_id, "test/gzsl_harmonic", 0.5, step=3)
-        data = Dataset("tiny", "d-s", "local", "{}")
-        client.log_inputs(run.info.run_id, [DatasetInput(data)])
-    return found
-
-
-@pytest.fixture(scope="module")
-def first(model: SavedModel, settings: Settings) -> Registered:
-    return _register(model, settings, "a", 0.5)
-
-
-def _register(
-    model: SavedModel, settings: Settings, key: str, value: float, split: str = "s"
-) -> Registered:
-    chosen = {"metric": "val/gzsl_harmonic", "value": value, "split_hash": split}
-    chosen |= {"experiment": "tests", "run": key, "protocol": "validation"}
-    path = settings.home / key / MODEL_FILE
-    replace(model, record=replace(model.record, selection=chosen)).save(path)
-    return register(path, settings)
 
 
 def test_the_champion_is_the_best_on_validation(
@@ -85,14 +34,14 @@ def test_the_champion_is_the_best_on_validation(
         return str(client.get_model_version_by_alias("drmn-tiny", CHAMPION).version)
 
     assert (first.uri, first.is_champion) == ("models:/drmn-tiny/1", True)
-    worse = _register(model, settings, "b", 0.4)
+    worse = registered(model, settings, "b", 0.4)
     assert (worse.is_champion, champion()) == (False, "1")
-    elsewhere = _register(model, settings, "c", 0.9, split="another")
+    elsewhere = registered(model, settings, "c", 0.9, split="another")
     assert (elsewhere.is_champion, champion()) == (False, "1")
     assert "another split" in elsewhere.verdict
-    better = _register(model, settings, "d", 0.6)
+    better = registered(model, settings, "d", 0.6)
     assert (better.is_champion, champion()) == (True, "4")
-    again = _register(model, settings, "d", 0.6)
+    again = registered(model, settings, "d", 0.6)
     assert (again.version, again.is_champion) == ("4", True)
     assert len(client.search_model_versions("name = 'drmn-tiny'")) == 4
 
@@ -175,84 +124,4 @@ def test_a_model_waits_for_its_runs_and_for_a_server(settings: Settings, first: 
 
 def test_a_run_that_is_not_there_is_an_error(model: SavedModel, settings: Settings) -> None:
     with pytest.raises(TrackingError, match="has no run zzz"):
-        _register(model, settings, "zzz", 0.5)
-
-
-@pytest.fixture(scope="module")
-def served(settings: Settings, first: Registered) -> Iterator[str]:
-    """The URL of ``mlflow models serve`` with this environment's packages, on loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [str(BIN / "mlflow"), "models", "serve", "-m", first.uri, "--env-manager", "local"]
-    environ = {**os.environ, "MLFLOW_TRACKING_URI": settings.tracking_uri, "OMP_NUM_THREADS": "1"}
-    environ["PATH"] = f"{BIN}:{environ['PATH']}"
-    with (settings.home / "serve.log").open("w") as log:
-        server = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", port, "--workers", "1"],
-            env=environ,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        _await(f"http://127.0.0.1:{port}/ping", server, settings.home / "serve.log")
-        yield f"http://127.0.0.1:{port}/invocations"
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(timeout=20)
-
-
-def _await(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-
-
-def _post(url: str, body: dict[str, object]) -> list[dict[str, object]]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        found: list[dict[str, object]] = json.loads(reply.read())["predictions"]
-    return found
-
-
-def test_the_served_model_answers_as_predict_does(
-    settings: Settings, first: Registered, served: str, tmp_path: Path
-) -> None:
-    path, table = tmp_path / "cat.png", tmp_path / "new.csv"
-    Image.fromarray(tiny_pixels(1)[0]).save(path)
-    table.write_text(TABLE)
-    picture = base64.b64encode(path.read_bytes()).decode()
-    saved = read_model(first.uri, settings)
-    for params, given in (({"top": 6}, False), ({"top": 6, "classes": TABLE}, True)):
-        inputs = {"image": [picture, "bm8gcGljdHVyZQ=="]}
-        answered, broken = _post(served, {"inputs": inputs, "params": params})
-        (expected,) = predict_files(
-            _predictor(saved, table if given else None), [path], Wanted(num_classes=6)
-        )
-        assert expected.answer is not None
-        assert answered["decision"] == expected.answer.decision
-        assert answered["classes"] == list(expected.answer.classes)
-        assert answered["probabilities"] == pytest.approx(
-            list(expected.answer.classes.values()), rel=1e-9
-        )
-        assert answered["attributes"] == list(expected.answer.attributes)
-        assert "in row 1" in str(broken["error"])
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        _post(served, {"inputs": {"image": [picture]}, "params": {"classes": "class,wings\nx,1"}})
-    assert refused.value.code == 400
-    assert "attributes are missing" in refused.value.read().decode()
-
-
-def _predictor(saved: SavedModel, table: Path | None) -> Predictor:
-    if table is None:
-        return Predictor(saved)
-    return Predictor(saved, read_classes(table, saved.attribute_names, saved.class_names))
+        registered(model, settings, "zzz", 0.5)
