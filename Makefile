@@ -46,7 +46,7 @@ check: install ## Format, lint, types, layers
 	$(BIN)/lint-imports
 
 docs: install ## The documentation's site, strictly, into build/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 format: install ## Rewrite files in the project's format
 	$(BIN)/ruff format .

@@ -1,5 +1,9 @@
 """``drmn runs publish`` and ``drmn runs fetch``: a finished sweep's files by way of a bucket."""
 
+from typing import Annotated
+
+import typer
+
 from drmn.errors import ConfigError
 from orchestration.cli_options import SweepName
 from orchestration.request_file import REQUEST_FILE, load_request
@@ -22,7 +26,10 @@ def publish(name: SweepName, as_json: Json = False) -> None:
         result_console().print(f"{num_files} files of {name} are stored", highlight=False)
 
 
-def fetch(name: SweepName, as_json: Json = False) -> None:
+def fetch(
+    name: Annotated[str, typer.Argument(help="Of the published sweep, as where it ran.")],
+    as_json: Json = False,
+) -> None:
     """Bring a published sweep here; every file is compared with its SHA-256."""
     from orchestration.publishing import fetch_sweep, result_store
 

@@ -154,7 +154,7 @@ def sweep(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once."""
+    """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once per final seed."""
     from orchestration.datasets import resolve_data_root
     from orchestration.feature_choice import FeatureChoice
     from orchestration.summary import tell_result

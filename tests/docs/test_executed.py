@@ -57,7 +57,7 @@ def _pictures(cell: nbformat.NotebookNode) -> int:
 
 def test_site_builds_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path)],
         cwd=REPOSITORY,
         env=clean_environ(NO_MKDOCS_2_WARNING="1"),
         capture_output=True,
