@@ -8,7 +8,7 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 THREADS := OMP_NUM_THREADS=1
 WORKERS ?= 2
-PYTEST := $(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install sweep test test-fast test-slow test-cluster check docs format clean
@@ -34,7 +34,7 @@ test-fast: install ## Tests of one second each
 test-slow: install ## Real Ray, MLflow, processes: at most 60 s each
 	$(PYTEST) -m slow --durations=10
 
-# One cluster after another thing that fails: it has the machine to itself. Needs root, iproute2,
+# One thing that fails after another, some ten minutes: it has the machine to itself. Needs root, iproute2,
 # PostgreSQL and Redis, else it is skipped. DRMN_RECOVERY_TABLE=FILE.json writes the times.
 test-cluster: install ## Three hosts as namespaces, and what fails on them
 	$(THREADS) $(BIN)/python -m pytest -m cluster -rs --durations=10

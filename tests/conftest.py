@@ -24,6 +24,15 @@ install_import_hook(["drmn"], "drmn_type_checker.check")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the longest limits come first, so that none is left alone to the end."""
+    limits: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        limits[item.path] = max(limits.get(item.path, 0.0), mark.args[0] if mark else 0.0)
+    items.sort(key=lambda item: -limits[item.path])
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with real data (xlsa17 layouts and weights), absent on most machines."""
