@@ -13,6 +13,9 @@ from drmn.errors import DataError
 
 Rows = Int64[np.ndarray, " _"]
 
+LARGEST = 1e100
+"""Of an attribute's values: squares of larger ones overflow."""
+
 
 def zero_based(file: MatFile, name: str, size: int, of_what: str) -> Rows:
     """A vector of 1-based numbers, shifted to start at 0. Raises where one is not in 1..size."""
@@ -48,6 +51,9 @@ def attribute_rows(file: MatFile, num_classes: int) -> Float32[np.ndarray, "K A"
             f"{num_classes} classes in `allclasses_names`",
             "transpose it" if matrix.shape[0] == num_classes else "",
         )
+    if not (np.abs(matrix) <= LARGEST).all():
+        problem = f"holds {matrix[~(np.abs(matrix) <= LARGEST)][0]}"
+        raise file.error("att", f"{problem}, but numbers must be finite and at most {LARGEST:g}")
     norms = np.linalg.norm(matrix, axis=0)
     if not norms.all():
         column = int(np.argmin(norms))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from drmn.data.validity import LARGEST
 from drmn.errors import DataError
 
 Rows = Int64[np.ndarray, " _"]
@@ -37,10 +38,12 @@ class Draft:
 
 def unit_rows(matrix: Float[np.ndarray, "K A"], path: Path) -> Float32[np.ndarray, "K A"]:
     """Rows of length one. Raises DataError where a value is not finite or a row is all zero."""
-    if not np.isfinite(matrix).all():
-        row, column = map(int, np.argwhere(~np.isfinite(matrix))[0])
+    usable = np.abs(matrix) <= LARGEST
+    if not usable.all():
+        row, column = map(int, np.argwhere(~usable)[0])
         raise DataError(
-            f"{path}: row {row}, column {column} is {matrix[row, column]}, but must be finite"
+            f"{path}: row {row}, column {column} is {matrix[row, column]}, but must be finite and "
+            f"at most {LARGEST:g}"
         )
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     if not norms.all():

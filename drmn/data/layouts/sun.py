@@ -74,5 +74,6 @@ def _class_means(
     values: Float64[np.ndarray, "N A"], labels: Rows, num_classes: int
 ) -> Float64[np.ndarray, "K A"]:
     sums = np.zeros((num_classes, values.shape[1]))
-    np.add.at(sums, labels, values)
+    with np.errstate(over="ignore"):  # infinite sums are refused with the rows
+        np.add.at(sums, labels, values)
     return np.asarray(sums / np.bincount(labels, minlength=num_classes)[:, None])

@@ -116,6 +116,7 @@ def test_contradictory_splits_are_refused(tmp_path: Path, text: str, message: st
         ("class,a\n,1\n", "line 2 names no class"),
         ("class,a\ncat,much\n", "something else than numbers"),
         ("class,a\ncat,nan\n", "must be finite"),
+        ("class,a\ncat,1e300\n", "finite and at most 1e"),
         ("class,a\ncat,0\n", "all zero"),
         ("class,a\ncat,1\ncat,2\n", "'cat' occurs twice"),
         ("class,a\nemu,1\n", "no picture of any"),
