@@ -1,4 +1,4 @@
-"""How long each recovery took, as JSON and as a table for docs/reliability.md."""
+"""How long each recovery took, as JSON; benchmarks/reliability.py makes a table of it."""
 
 import datetime as dt
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from disturbances import Recovery
 
 PLACE = "DRMN_RECOVERY_TABLE"
-"""Environment variable: the JSON file; the table lies beside it, with the suffix ``.md``."""
+"""Environment variable: the JSON file to write."""
 
 
 @dataclass(kw_only=True)
@@ -50,26 +50,6 @@ class RecoveryTable:
         path.write_text(
             json.dumps({**self._about(), "rows": [asdict(r) for r in self.rows]}, indent=1)
         )
-        path.with_suffix(".md").write_text(self.markdown())
-
-    def markdown(self) -> str:
-        """The table, and where it was measured."""
-        about = self._about()
-        lines = [
-            f"Measured {about['date']} on {about['cores']} cores ({about['machine']}), "
-            f"Ray {about['ray']}, Python {about['python']}. "
-            f"Undisturbed, the sweep ends {self.undisturbed_s:.0f} s after the same moment.",
-            "",
-            "| what happens | trials go on after | epochs repeated | sweep ends after | remark |",
-            "|---|---|---|---|---|",
-        ]
-        for row in self.rows:
-            assert row.recovery is not None
-            lines.append(
-                f"| {row.what} | {row.recovery.back_s:.0f} s | {row.num_repeated} | "
-                f"{row.sweep_s:.0f} s | {row.recovery.remark} |"
-            )
-        return "\n".join(lines) + "\n"
 
     def _about(self) -> dict[str, str | float]:
         return {
