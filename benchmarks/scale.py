@@ -23,9 +23,12 @@ CASES = (
     (8, 400, "tpe"),
     (64, 1500, "tpe"),
     (200, 3000, "random"),
+    (64, 10_000, "random"),
+    (200, 10_000, "random"),
 )
 """Nodes, trials and sampler of each run."""
-TIMEOUT_S = 600.0
+LIMIT_S, TIMEOUT_S = 2400.0, 2700.0
+"""Of a run: when it begins no more trials, and when it is ended."""
 TARGET_NODES, TARGET = 64, 0.95
 
 
@@ -35,6 +38,7 @@ def run(nodes: int, trials: int, sampler: str, left_out: dict[str, float]) -> di
         output = Path(folder) / "found.json"
         command = [sys.executable, str(HERE / "scale_run.py"), "--sampler", sampler]
         command += ["--nodes", str(nodes), "--trials", str(trials), "--output", str(output)]
+        command += ["--limit-s", str(LIMIT_S)]
         for name, value in left_out.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         _call(command, Path(folder))
