@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from drmn.atomic import replacing
+from drmn.atomic import is_temporary, replacing
 from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.data.dataset import load_dataset
@@ -53,7 +53,8 @@ class FinalResult:
     def load(cls, folder: Path) -> "FinalResult":
         """Inverse of :meth:`save`."""
         content = json.loads((folder / SCORES_FILE).read_text())
-        files = {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name != SCORES_FILE}
+        paths = [path for path in sorted(folder.iterdir()) if not is_temporary(path)]
+        files = {path.name: path.read_bytes() for path in paths if path.name != SCORES_FILE}
         return cls(**content, files=files)
 
 

@@ -1,7 +1,6 @@
 """The sweep's own record of every epoch: one JSON line each, on disk before anything uses it."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from ray.tune.result import NODE_IP
 
+from drmn.atomic import append_line
 from drmn.config_tree import Scalar
 from drmn.errors import DataError, DrmnError
 from orchestration.events import SINCE, Change, Fate
@@ -68,9 +68,7 @@ class Ledger:
     """An observer that appends to ``file``; reading it back gives the winner and the counts."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file
-        self._checked = False
 
     def begin_attempt(self) -> int:
         """The number of this driver's life, from 1, written down."""
@@ -164,23 +162,7 @@ class Ledger:
         return {name: h.fate for name, h in self.histories().items() if h.fate is not None}
 
     def _append(self, entry: dict[str, Any]) -> None:
-        self._drop_cut_line()
-        with self._file.open("a") as handle:
-            handle.write(json.dumps(entry) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-
-    def _drop_cut_line(self) -> None:
-        """A driver killed while it wrote leaves a line without an end: cut it before appending."""
-        if self._checked or not self._file.exists():
-            self._checked = True
-            return
-        content = self._file.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            with self._file.open("r+b") as handle:
-                handle.truncate(len(whole))
-        self._checked = True
+        append_line(self._file, json.dumps(entry))
 
     def _entries(self) -> list[dict[str, Any]]:
         if not self._file.exists():

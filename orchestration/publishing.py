@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 
+from drmn.atomic import is_temporary
 from drmn.errors import ConfigError, DataError, StoreError
 from orchestration.artifacts import ArtifactStore, Encryption
 from orchestration.checkpoints import check_writable
@@ -65,8 +66,9 @@ def publish_sweep(folder: Path, name: str, store: ArtifactStore) -> int:
     Raises:
         StoreError: the store refuses or cannot be reached; what it had before is untouched.
     """
-    paths = {path for pattern in _PUBLISHED for path in folder.glob(pattern) if path.is_file()}
-    index = {path.relative_to(folder).as_posix(): store.put(path) for path in sorted(paths)}
+    found = {path for pattern in _PUBLISHED for path in folder.glob(pattern) if path.is_file()}
+    paths = sorted(path for path in found if not is_temporary(path))
+    index = {path.relative_to(folder).as_posix(): store.put(path) for path in paths}
     store.write(_index_name(name), json.dumps(index, indent=1).encode())
     return len(index)
 

@@ -87,12 +87,16 @@ def settle_runs(logger: TrialLogger, histories: Mapping[str, TrialHistory]) -> N
 
 
 def decided(name: str, history: TrialHistory | None, rule: Rule) -> Fate | None:
-    """The fate that the ledger has, or that follows from it and the pruner's word; else None."""
+    """The fate that the ledger has, or that follows from it and the pruner's word; else None.
+
+    A trial whose driver died between the pruner's word and the ledger's line has yet to tell of
+    the epoch that was its last.
+    """
     if history is None:
         return None
     if history.is_over:
         return history.fate
-    if name in rule.stopped:
+    if history.last_epoch >= rule.stopped.get(name, rule.max_epochs + 1):
         return Fate.PRUNED
     return Fate.COMPLETE if history.last_epoch >= rule.max_epochs else None
 

@@ -122,7 +122,7 @@ def search(request: SweepRequest, settings: Settings, console: Console, parts: S
             )
     finally:
         park_unfinished(study)
-        _record_stopped(ledger, observers, brake.reason or "its driver failed")
+        record_stopped(ledger, observers, brake.reason or "its driver failed")
         meter.save()
     _check_complete(request, ledger, brake)
 
@@ -140,7 +140,7 @@ def _checkpoints(
     return taken_up(histories[name], own, donated) if name in histories else own
 
 
-def _record_stopped(ledger: Ledger, observers: Sequence[TrialObserver], reason: str) -> None:
+def record_stopped(ledger: Ledger, observers: Sequence[TrialObserver], reason: str) -> None:
     """Tell of trials that were begun, by whatever driver, and are left without a fate."""
     for name, history in ledger.histories().items():
         if history.fate is None:

@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 
+from drmn.atomic import append_line
 from drmn.errors import DataError
 from orchestration.pruning.rule import Rule
 
@@ -30,22 +31,18 @@ class Journal:
             self._decide(trial, epoch, value)
 
     def goes_on(self, trial: str, epoch: int, value: float) -> bool:
-        """The rule's word on a report, which is written down first."""
+        """The rule's word on a report, which is written down first.
+
+        A stopped trial that repeats earlier epochs, in another process, goes on to where it was.
+        """
         if (trial, epoch) not in self._told and epoch < self.rule.max_epochs:
-            self._append([trial, epoch, value])
+            append_line(self._file, json.dumps([trial, epoch, value]))
             self._decide(trial, epoch, value)
-        return epoch < self.rule.max_epochs and trial not in self.rule.stopped
+        return epoch < self.rule.stopped.get(trial, self.rule.max_epochs)
 
     def _decide(self, trial: str, epoch: int, value: float) -> None:
         self._told.add((trial, epoch))
         self.rule.goes_on(trial, epoch, value)
-
-    def _append(self, report: list[object]) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._file.open("a") as handle:
-            handle.write(json.dumps(report) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
 
 
 def _read(file: Path) -> list[tuple[str, int, float]]:

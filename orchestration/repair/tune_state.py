@@ -1,12 +1,13 @@
 """Tune's own record of a sweep's attempts: after a driver's death it says RUNNING for ever."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
 from ray.tune.experiment import Trial
 
-from drmn.errors import DataError
+from drmn.atomic import replacing
 from drmn.places import open_place, shown, store_errors
 from orchestration.checkpoints import TRIAL_FOLDER, attempt_name
 from orchestration.repair.truth import Difference
@@ -18,8 +19,11 @@ _PREFIX = TRIAL_FOLDER.format(trial="")
 class TuneStates:
     """The newest state file of every attempt's experiment.
 
+    Tune writes it in place: where its driver died meanwhile it cannot be read. Nothing needs it,
+    so it is removed then.
+
     Raises:
-        DataError: one is no state file of Tune's, or the storage cannot be read.
+        DataError: the storage cannot be read.
     """
 
     def __init__(self, storage: str, sweep: str, num_attempts: int) -> None:
@@ -30,22 +34,30 @@ class TuneStates:
 
     def differences(self) -> list[Difference]:
         """Trials that Tune takes for running or waiting, though nothing drives them."""
+        return [found for path in self._files for found in self._differences(path)]
+
+    def _differences(self, path: str) -> list[Difference]:
+        book, content = f"Tune, {path.split('/')[-2]}", self._read(path)
+        if content is None:
+            return [Difference(subject="all", book=book, has="damaged", should_have="removed")]
         return [
             Difference(
                 subject=f"trial {state['relative_logdir'].removeprefix(_PREFIX)}",
-                book=f"Tune, {path.split('/')[-2]}",
+                book=book,
                 has=state["status"],
                 should_have=Trial.TERMINATED,
             )
-            for path in self._files
-            for state, _ in self._read(path)["trial_data"]
+            for state, _ in content["trial_data"]
             if state["status"] not in _ENDED
         ]
 
     def mend(self) -> None:
         """Have Tune hold for TERMINATED what it holds for running."""
-        for path in self._files:
+        for path in list(self._files):
             content = self._read(path)
+            if content is None:
+                self._remove(path)
+                continue
             if all(state["status"] in _ENDED for state, _ in content["trial_data"]):
                 continue
             for state, _ in content["trial_data"]:
@@ -55,19 +67,30 @@ class TuneStates:
                 [json.dumps(state), json.dumps(metadata)]
                 for state, metadata in content["trial_data"]
             ]
-            with (
-                store_errors(f"{path} cannot be written"),
-                self._filesystem.open_output_stream(path) as stream,
-            ):
-                stream.write(json.dumps(content).encode())
+            with store_errors(f"{path} cannot be written"):
+                self._write(path, json.dumps(content).encode())
+
+    def _write(self, path: str, data: bytes) -> None:
+        """Whole or not at all; a store's objects are that of themselves."""
+        if isinstance(self._filesystem, fs.LocalFileSystem):
+            with replacing(Path(path)) as temporary:
+                temporary.write_bytes(data)
+            return
+        with self._filesystem.open_output_stream(path) as stream:
+            stream.write(data)
+
+    def _remove(self, path: str) -> None:
+        with store_errors(f"{path} cannot be removed"):
+            self._filesystem.delete_file(path)
+        self._files.remove(path)
 
     def _newest(self, folder: str) -> str | None:
         entries = self._filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
         paths = [e.path for e in entries if e.base_name.startswith("experiment_state-")]
         return max(paths, default=None)
 
-    def _read(self, path: str) -> dict[str, Any]:
-        """Of each trial, its state and its metadata, both parsed."""
+    def _read(self, path: str) -> dict[str, Any] | None:
+        """Of each trial, its state and its metadata, both parsed; None where that cannot be."""
         with (
             store_errors(f"{path} cannot be read"),
             self._filesystem.open_input_stream(path) as stream,
@@ -79,8 +102,6 @@ class TuneStates:
                 (json.loads(state), json.loads(metadata))
                 for state, metadata in content["trial_data"]
             ]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path}: not a state of Tune's ({error!r})", "remove the file; nothing needs it"
-            ) from error
+        except (ValueError, KeyError, TypeError):
+            return None
         return content

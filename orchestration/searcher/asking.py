@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from drmn.config_tree import Scalar
@@ -122,4 +122,16 @@ class OptunaSearcher(Searcher):  # type: ignore[misc, unused-ignore]
 
     def _taken_up(self, name: str) -> optuna.Trial:
         frozen = self._study.get_trials(deepcopy=False)[int(name)]
-        return optuna.Trial(self._study, frozen._trial_id)
+        if frozen.params.keys() >= self._distributions.keys():
+            return optuna.Trial(self._study, frozen._trial_id)
+        return self._asked_to_the_end(frozen)
+
+    def _asked_to_the_end(self, frozen: FrozenTrial) -> optuna.Trial:
+        """A trial whose driver died after some of its values were drawn; the rest is as it was."""
+        self._study.sampler = sampler(self._request, frozen.number)
+        trial = optuna.Trial(self._study, frozen._trial_id)
+        for path, each in self._distributions.items():
+            if path in frozen.params:
+                self._study.sampler.sample_independent(self._study, frozen, path, each)
+            trial._suggest(path, each)
+        return trial

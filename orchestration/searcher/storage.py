@@ -1,13 +1,16 @@
 """Where Optuna keeps a sweep's study: an RDB, or a journal file beside the sweep."""
 
+from io import FileIO
 from pathlib import Path
 
 import optuna
+from filelock import FileLock
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
+from drmn.atomic import cut_partial_line
 from drmn.errors import ConfigError
 
 STUDY_FILE = "study.journal"
@@ -23,7 +26,32 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
         except (ImportError, SQLAlchemyError, StorageInternalError) as error:
             raise _cannot_open(error) from error
     journal.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(journal)))
+    return JournalStorage(JournalFileBackend(str(journal), WholeLinesLock(journal)))
+
+
+class WholeLinesLock(JournalFileSymlinkLock):
+    """Held while a process appends to ``journal``, and gone with that process.
+
+    Optuna's own lock is a file that a killed process leaves behind: the next one then waits for
+    30 s. Nor does Optuna remove a line that was cut short; the next one would be glued to it and
+    the journal could never be read again.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal))
+        self._journal = journal
+        self._lock = FileLock(journal.with_name(f"{journal.name}.held"))
+
+    def acquire(self) -> bool:
+        """Optuna's hook, before each append."""
+        self._lock.acquire()
+        with FileIO(self._journal, "a+") as file:
+            cut_partial_line(file)
+        return True
+
+    def release(self) -> None:
+        """Optuna's hook."""
+        self._lock.release()
 
 
 def schema_versions(url: str, timeout_s: int) -> tuple[str, str]:

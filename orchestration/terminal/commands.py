@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from drmn.errors import ConfigError, DrmnError
+from orchestration.terminal.disk import disk_trouble
 from orchestration.terminal.exits import MEANINGS
 from orchestration.terminal.failures import tell_error, tell_interrupt, tell_unexpected
 from orchestration.terminal.manner import PANEL, Manner, set_manner
@@ -96,6 +97,10 @@ def _guarded(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(tell_error(error)) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(tell_interrupt(error)) from error
+        except OSError as error:
+            if (trouble := disk_trouble(error)) is None:
+                raise
+            raise typer.Exit(tell_error(trouble)) from error
 
     more = {"verbose": _Verbose, "quiet": _Quiet}
     signature = inspect.signature(function)

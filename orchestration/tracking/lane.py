@@ -71,17 +71,20 @@ class Lane:
             self._wait(self._pace.retry_s(num_failures))
 
     def _attempt(self) -> bool:
-        window = self._spool.read()
         try:
+            window = self._spool.read()
             self._deliver(window.events)
-        except OutageError as error:
-            if not self.trouble and not isinstance(error, WaitingError):
-                logger.warning("%s; events are kept on disk and sent later", error.message)
+            self._spool.acknowledge(window)
+        except WaitingError as error:
             self.trouble = error.message
-            return False
-        self._spool.acknowledge(window)
-        self.trouble = ""
-        return True
+        except (OutageError, OSError) as error:  # of the server, or of the spool's own disk
+            reason = error.message if isinstance(error, OutageError) else str(error)
+            if not self.trouble:
+                logger.warning("%s; events are kept on disk and sent later", reason)
+            self.trouble = reason
+        else:
+            self.trouble = ""
+        return not self.trouble
 
     def _wait(self, seconds: float) -> None:
         if self._hurry.is_set():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from drmn.atomic import append_line
 from orchestration.settings import Settings
 from orchestration.tracking.delivery import Delivery, Event, Upload
 from orchestration.tracking.lane import Lane, Pace
@@ -81,6 +82,7 @@ class Outbox:
         self._lock = _locked(folder)
         self._refusals = threading.Lock()
         self._events, self._files = Spool(folder, _EVENTS), Spool(folder, _FILES)
+        self._discard_copies()
         self._server = Server(settings, experiment)
         try:
             self._check()
@@ -110,17 +112,17 @@ class Outbox:
 
     def put_file(self, run: str, path: Path, folder: str | None) -> None:
         """A file of ``run``; it may be deleted or replaced after, but not changed in place."""
-        copy = self._folder / _FILES / uuid.uuid4().hex / path.name
-        copy.parent.mkdir(parents=True)
+        name = f"{uuid.uuid4().hex}/{path.name}"
         try:
-            os.link(path, copy)
-        except OSError:
-            shutil.copyfile(path, copy)
-        name = str(copy.relative_to(self._folder / _FILES))
-        event = {"kind": "file", "run": run, "copy": name, "folder": folder}
-        self._files.append(event, durable=True)
-        with (self._folder / _GIVEN).open("a") as handle:
-            handle.write(json.dumps([run, folder]) + "\n")
+            _copy(path, self._folder / _FILES / name)
+            event = {"kind": "file", "run": run, "copy": name, "folder": folder}
+            self._files.append(event, durable=True)
+            append_line(self._folder / _GIVEN, json.dumps([run, folder]))
+        except OSError as error:
+            raise TrackingError(
+                f"{path.name} cannot be kept for MLflow in {self._folder} ({error})",
+                "make room on its disk, then resume: what was written before is kept",
+            ) from error
 
     def has_files(self, run: str, folder: str) -> bool:
         """Whether a file of ``run`` below ``folder`` was ever put in."""
@@ -163,13 +165,31 @@ class Outbox:
 
     def _refuse(self, event: Event, reason: str) -> None:
         logger.warning("%s (%s of %s)", reason, event["kind"], event["run"])
-        with self._refusals, (self._folder / "refused.jsonl").open("a") as handle:
-            handle.write(json.dumps({"reason": reason, "event": event}) + "\n")
+        with self._refusals:
+            line = json.dumps({"reason": reason, "event": event})
+            append_line(self._folder / "refused.jsonl", line)
+
+    def _discard_copies(self) -> None:
+        """Those of files that were uploaded, or never put in, by a process that died over it."""
+        waiting = self._files.read(self._files.bytes_left).events if self._files.num_left else []
+        known = {str(event.get("copy", "")).partition("/")[0] for event in waiting}
+        for copy in (self._folder / _FILES).glob("*"):
+            if copy.name not in known:
+                shutil.rmtree(copy, ignore_errors=True)
 
     def _release(self) -> None:
         self._events.close()
         self._files.close()
         self._lock.release()
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """A second name of the same file where the file system can; else its bytes."""
+    copy.parent.mkdir(parents=True)
+    try:
+        os.link(path, copy)
+    except OSError:
+        shutil.copyfile(path, copy)
 
 
 def is_held(folder: Path) -> bool:

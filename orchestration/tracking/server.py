@@ -4,6 +4,7 @@ import contextlib
 import logging
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,17 +71,19 @@ class Server:
         self._settings = settings
         self._experiment = experiment
         self._client: MlflowClient | None = None
+        self._connecting = threading.Lock()
         self.experiment_id = ""
         """"" before the first connection."""
 
     def connect(self) -> MlflowClient:
         """The client, once the experiment is there."""
-        if self._client is None:
-            with mlflow_errors(), migrated_once(self._settings):
-                client = MlflowClient(self._settings.tracking_uri)
-                self.experiment_id = self._ensure_experiment(client)
-            self._client = client
-        return self._client
+        with self._connecting:
+            if self._client is None:
+                with mlflow_errors(), migrated_once(self._settings):
+                    client = MlflowClient(self._settings.tracking_uri)
+                    self.experiment_id = self._ensure_experiment(client)
+                self._client = client
+            return self._client
 
     def find(self, key: str) -> Found | None:
         """The run with this trial key."""
@@ -183,7 +186,12 @@ class Server:
         if found is not None:
             return str(found.experiment_id)
         root = self._settings.artifact_root
-        return str(client.create_experiment(self._experiment, root, tags=_MODEL_TRAINING))
+        try:
+            return str(client.create_experiment(self._experiment, root, tags=_MODEL_TRAINING))
+        except MlflowException:
+            if (made := client.get_experiment_by_name(self._experiment)) is None:
+                raise
+            return str(made.experiment_id)  # by another process, meanwhile
 
 
 @contextlib.contextmanager

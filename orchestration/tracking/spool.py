@@ -6,11 +6,13 @@ again. Where more than ``max_bytes`` wait to be delivered, ``append`` gives the 
 ``max_wait_s`` to make room and then writes all the same: it delays, it never blocks.
 """
 
+import errno
 import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,17 +43,19 @@ class Spool:
     def __init__(
         self, folder: Path, name: str, *, max_bytes: int = 2**30, max_wait_s: float = 1.0
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{name}.jsonl"
         self._max_bytes = max_bytes
         self._max_wait_s = max_wait_s
         self._changed = threading.Condition()
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self._offsets = os.open(folder / f"{name}.offset", os.O_RDWR | os.O_CREAT, 0o644)
-        self._size = self._cut_partial_line()
-        self._offset = self._load_offset()
-        self._num_left = self._count_left()
         self._has_warned = False
+        with self._disk_errors("opened"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._offsets = os.open(folder / f"{name}.offset", os.O_RDWR | os.O_CREAT, 0o644)
+            self._size = self._cut_partial_line()
+            self._offset = self._load_offset()
+            self._save_offset(self._offset)  # one behind the end would count again once it is not
+            self._num_left = self._count_left()
 
     @property
     def num_left(self) -> int:
@@ -68,9 +72,8 @@ class Spool:
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         with self._changed:
             self._make_room(len(line))
-            self._write(line)
-            if durable:
-                os.fsync(self._file)
+            with self._disk_errors("written"):
+                self._write(line, durable=durable)
             self._size += len(line)
             self._num_left += 1
             self._changed.notify_all()
@@ -88,14 +91,19 @@ class Spool:
         return Window(events=events, end=start + sum(map(len, lines)))
 
     def acknowledge(self, window: Window) -> None:
-        """``window`` has been delivered; a spool without any other event becomes empty."""
+        """``window`` has been delivered; a spool without any other event becomes empty.
+
+        Raises:
+            OSError: that cannot be noted: the window will be read again.
+        """
         with self._changed:
-            self._offset = window.end
+            offset = 0 if window.end == self._size else window.end
+            self._save_offset(offset)
+            if not offset:
+                os.ftruncate(self._file, 0)  # a crash before this has all delivered once more
+                self._size = 0
+            self._offset = offset
             self._num_left -= len(window.events)
-            if self._offset == self._size:
-                os.ftruncate(self._file, 0)  # an offset behind the end counts as 0 when loaded
-                self._size = self._offset = 0
-            os.pwrite(self._offsets, f"{self._offset:0{_DIGITS}}\n".encode(), 0)
             self._changed.notify_all()
 
     def wait(self, timeout_s: float) -> bool:
@@ -127,20 +135,29 @@ class Spool:
             lambda: self.bytes_left + num_bytes <= self._max_bytes, self._max_wait_s
         )
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, *, durable: bool) -> None:
+        """All of ``line``, or nothing."""
         try:
-            written = os.write(self._file, line)
-        except OSError as error:
-            raise self._disk_error(str(error)) from error
-        if written < len(line):
+            if os.write(self._file, line) < len(line):
+                raise OSError(errno.ENOSPC, "no space is left")
+            if durable:
+                os.fsync(self._file)
+        except OSError:
             os.ftruncate(self._file, self._size)
-            raise self._disk_error("no space is left")
+            raise
 
-    def _disk_error(self, reason: str) -> TrackingError:
-        return TrackingError(
-            f"an event of MLflow cannot be written to {self._path} ({reason})",
-            "make room on its disk, then resume: what was written before is kept",
-        )
+    @contextmanager
+    def _disk_errors(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TrackingError(
+                f"events for MLflow cannot be {verb} in {self._path} ({error})",
+                "make room on its disk, then resume: what was written before is kept",
+            ) from error
+
+    def _save_offset(self, offset: int) -> None:
+        os.pwrite(self._offsets, f"{offset:0{_DIGITS}}\n".encode(), 0)
 
     def _cut_partial_line(self) -> int:
         content = self._path.read_bytes()
@@ -152,7 +169,8 @@ class Spool:
     def _load_offset(self) -> int:
         text = os.pread(self._offsets, _DIGITS, 0).decode(errors="replace")
         offset = int(text) if len(text) == _DIGITS and text.isdigit() else 0
-        return offset if offset <= self._size else 0
+        is_a_lines_end = offset and os.pread(self._file, 1, offset - 1) == b"\n"
+        return offset if is_a_lines_end else 0
 
     def _count_left(self) -> int:
         return os.pread(self._file, self.bytes_left, self._offset).count(b"\n")

@@ -37,6 +37,13 @@ def test_the_interval_is_students() -> None:
     assert _tested(values).means()[GZSL_HARMONIC] == pytest.approx(sum(values) / 5)
 
 
+def test_a_file_that_a_death_left_half_written_is_not_the_runs(tmp_path: Path) -> None:
+    result = FinalResult(scores={GZSL_HARMONIC: 0.5}, history=[], files={"a.ckpt": b"whole"})
+    (tmp_path / ".a.ckpt.elsewhere.7.tmp").write_bytes(b"ha")
+    result.save(tmp_path)
+    assert FinalResult.load(tmp_path) == result
+
+
 def test_one_seed_has_a_mean_and_no_limits() -> None:
     tested = _tested([0.5])
     assert tested.means() == {GZSL_HARMONIC: 0.5}

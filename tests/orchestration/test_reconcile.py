@@ -101,6 +101,15 @@ def test_what_was_decided_but_told_to_nobody_is_told_to_both(
     assert study.trials[0].state.is_finished()
 
 
+def test_a_trial_that_was_stopped_before_its_epoch_was_written_down_repeats_that_epoch(
+    request_: SweepRequest, study: optuna.Study, ledger: Ledger
+) -> None:
+    OptunaSearcher(study, request_).suggest("a")
+    ledger.started("0000", study.trials[0].params)
+    ledger.epoch_ended("0000", 1, {OBJECTIVE: 0.5})
+    assert settle_study(study, ledger, _rule(**{"0000": 2}), (OBJECTIVE,)) == ["0000"]
+
+
 @pytest.mark.parametrize("began", [True, False])
 def test_undecided_trials_are_left_to_be_taken_up(
     request_: SweepRequest, study: optuna.Study, ledger: Ledger, began: bool

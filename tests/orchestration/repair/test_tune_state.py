@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from drmn.errors import DataError
 from orchestration.repair.tune_state import TuneStates
 
 
@@ -38,7 +37,10 @@ def test_what_runs_no_more_is_named_and_mended_once(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_garbled_state_is_named(tmp_path: Path) -> None:
-    _state(tmp_path / "s-1").write_text("[]")
-    with pytest.raises(DataError, match="experiment_state"):
-        TuneStates(str(tmp_path), "s", 1).differences()
+@pytest.mark.parametrize("left", ["", "[]", '{"trial_data": [["{'])
+def test_a_state_that_a_death_cut_short_is_named_and_removed(tmp_path: Path, left: str) -> None:
+    _state(tmp_path / "s-1").write_text(left)
+    states = TuneStates(str(tmp_path), "s", 1)
+    assert [each.has for each in states.differences()] == ["damaged"]
+    states.mend()
+    assert states.differences() == TuneStates(str(tmp_path), "s", 1).differences() == []

@@ -1,5 +1,6 @@
 """The spool's file: whole lines only, in order, wherever a crash cuts it."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.tracking import TrackingError
+from orchestration.tracking.lane import Lane, Pace
 from orchestration.tracking.spool import Spool
 
 EVENTS = [{"run": "a", "value": value} for value in range(5)]
@@ -121,3 +123,52 @@ def test_a_disk_that_takes_no_more_is_an_error_of_ours(
         spool.append({"run": "lost"})
     monkeypatch.undo()
     assert spool.read().events == EVENTS
+
+
+def test_an_old_offset_never_counts_again_once_there_is_as_much_as_before(tmp_path: Path) -> None:
+    _filled(tmp_path).close()
+    size = (tmp_path / "events.jsonl").stat().st_size
+    (tmp_path / "events.jsonl").write_bytes(b"")
+    (tmp_path / "events.offset").write_text(f"{size:020d}\n")  # died after emptying the spool
+    _filled(tmp_path).close()  # and again before anything was delivered
+    assert Spool(tmp_path, "events").read().events == EVENTS
+
+
+def test_an_offset_within_a_line_delivers_all_again(tmp_path: Path) -> None:
+    _filled(tmp_path).close()
+    (tmp_path / "events.offset").write_text(f"{7:020d}\n")
+    assert Spool(tmp_path, "events").read().events == EVENTS
+
+
+def test_an_event_that_cannot_be_synced_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    spool = _filled(tmp_path)
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(TrackingError, match="Input/output error"):
+        spool.append({"run": "lost"}, durable=True)
+    monkeypatch.undo()
+    spool.append({"run": "next"})
+    assert spool.read().events == [*EVENTS, {"run": "next"}]
+
+
+def test_a_delivery_that_cannot_be_noted_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([OSError(28, "No space left on device")])
+    real = os.pwrite
+
+    def pwrite(file: int, data: bytes, at: int) -> int:
+        for failure in failures:
+            raise failure
+        return real(file, data, at)
+
+    spool, taken = _filled(tmp_path), []
+    monkeypatch.setattr("os.pwrite", pwrite)
+    lane = Lane(spool, taken.append, Pace(gather_s=0.0, first_retry_s=0.01), "test")
+    assert spool.wait_empty(5)
+    assert lane.stop(5)
+    assert taken == [EVENTS, EVENTS]

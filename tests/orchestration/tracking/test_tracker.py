@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from drmn.config import Config
@@ -23,6 +26,7 @@ from orchestration.tracking import (
     send_spooled,
     ui_command,
 )
+from orchestration.tracking.server import Server
 from orchestration.trial_logging import SweepRun, TrialLogger
 
 EXPERIMENT = "drmn-test"
@@ -141,3 +145,21 @@ def test_defaults_stay_below_home(tmp_path: Path) -> None:
     settings = read_settings({"DRMN_HOME": str(tmp_path)})
     assert settings.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
     assert settings.sweep_folder("s") == tmp_path / "sweeps" / "s"
+
+
+class _Late:
+    """An MLflow in which another process makes the experiment just before this one."""
+
+    def __init__(self) -> None:
+        self.found: list[SimpleNamespace] = []
+
+    def get_experiment_by_name(self, _name: str) -> SimpleNamespace | None:
+        return self.found[0] if self.found else None
+
+    def create_experiment(self, *_: object, **__: object) -> str:
+        self.found.append(SimpleNamespace(experiment_id="7"))
+        raise MlflowException("it exists", RESOURCE_ALREADY_EXISTS)
+
+
+def test_an_experiment_that_another_has_made_meanwhile_is_used(settings: Settings) -> None:
+    assert Server(settings, EXPERIMENT)._ensure_experiment(_Late()) == "7"
