@@ -1,6 +1,5 @@
 """``drmn data``: from a download to a trusted, shared feature store."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -77,8 +76,7 @@ def prepare(
     from drmn.data.pixels.manifest import QUARANTINE_FILE
     from drmn.data.store.storage import Storage
     from drmn.presets import preset
-    from orchestration.cluster import cluster
-    from orchestration.cluster_shards import make_pixels_on_ray
+    from orchestration.cluster_shards import make_pixels_on_ray, working_on
     from orchestration.datasets import resolve_data_root
     from orchestration.progress import progress
 
@@ -87,8 +85,7 @@ def prepare(
     found = load_dataset(dataset, resolve_data_root(dataset, data_root, settings, console))
     size = image_size or preset(found.name).data.image_size
     storage = Storage(place_of(out))
-    joined = cluster(ray_address, allow_open=settings.allow_open_ray)
-    on_cluster = joined if ray_address else contextlib.nullcontext()
+    on_cluster = working_on(ray_address, settings, console)
     with on_cluster, progress(console, f"preparing {found.name} at {size} px") as count:
         manifest = make_shards(
             found,

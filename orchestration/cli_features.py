@@ -1,6 +1,5 @@
 """``drmn data features``: the levels of a frozen backbone, kept for every trial."""
 
-import contextlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,13 +106,11 @@ def _extract(
     import torch
 
     from drmn.data.store.making import ensure_features
-    from orchestration.cluster import cluster
-    from orchestration.cluster_shards import make_features_on_ray
+    from orchestration.cluster_shards import make_features_on_ray, working_on
     from orchestration.progress import progress
 
-    joined = cluster(ray_address, allow_open=settings.allow_open_ray)
-    on_cluster = joined if ray_address else contextlib.nullcontext()
     console = progress_console(as_json=True)
+    on_cluster = working_on(ray_address, settings, console)
     with on_cluster, progress(console, f"{backbone.name} features of {dataset.name}") as count:
         return ensure_features(
             dataset,

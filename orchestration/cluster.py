@@ -1,4 +1,4 @@
-"""Ray: start or join, and refuse what no node can ever run."""
+"""Ray: start or join, and count what its nodes can run."""
 
 import contextlib
 import logging
@@ -14,6 +14,7 @@ from ray.tune.execution import class_cache
 
 from drmn.errors import ConfigError
 from orchestration.exposure import refuse_open_ray
+from orchestration.fitting_node import alive_nodes
 from orchestration.planning.packing import Node
 from orchestration.request import Resources
 from orchestration.stopping.brake import stop_now
@@ -77,24 +78,6 @@ def _keep_credentials_here() -> None:
     names -= {name for name in names if name.startswith("AWS_")}
 
 
-def check_feasible(resources: Resources) -> None:
-    """Raise rather than wait for ever.
-
-    Raises:
-        ConfigError: no node has what one trial asks for.
-    """
-    asked = {"CPU": resources.cpus, "GPU": resources.gpus}
-    alive = _alive()
-    if any(all(node.get(kind, 0.0) >= amount for kind, amount in asked.items()) for node in alive):
-        return
-    largest = {kind: max(node.get(kind, 0.0) for node in alive) for kind in asked}
-    raise ConfigError(
-        f"a trial asks for {asked['CPU']:g} CPUs and {asked['GPU']:g} GPUs, but the largest node "
-        f"has {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs",
-        "lower --cpus-per-trial or --gpus-per-trial",
-    )
-
-
 def nodes() -> list[Node]:
     """What each alive node has for trials; of its memory, the part that Ray gives to tasks."""
     return [
@@ -103,12 +86,8 @@ def nodes() -> list[Node]:
             gpus=node.get("GPU", 0.0),
             memory_bytes=int(node.get("memory", 0.0)),
         )
-        for node in _alive()
+        for node in alive_nodes()
     ]
-
-
-def _alive() -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 class Capacity:

@@ -1,11 +1,13 @@
 """Shards made by the nodes of a Ray cluster: a task each, taken as they finish."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
+from rich.console import Console
 
 from drmn.data.images import ImageSource
 from drmn.data.pixels.manifest import PixelShard
@@ -14,10 +16,29 @@ from drmn.data.store.extraction import Extraction
 from drmn.data.store.manifest import Shard
 from drmn.data.store.storage import Storage
 from drmn.errors import DataError
+from orchestration.cluster import cluster
+from orchestration.fitting_node import await_fitting_node
+from orchestration.request import Resources
+from orchestration.settings import Settings
 
 _IN_FLIGHT_PER_CPU = 2
 
 Job = TypeVar("Job")
+
+
+@contextlib.contextmanager
+def working_on(address: str | None, settings: Settings, console: Console) -> Iterator[None]:
+    """The Ray cluster at ``address``, once a node takes tasks there; None: nothing is joined.
+
+    Raises:
+        ConfigError: nothing answers, it answers everybody, or no node takes tasks.
+    """
+    if address is None:
+        yield
+        return
+    with cluster(address, allow_open=settings.allow_open_ray):
+        await_fitting_node(Resources(cpus=1.0), settings.worker_wait_s, console)
+        yield
 
 
 def make_pixels_on_ray(
@@ -51,10 +72,10 @@ def make_features_on_ray(
 
 def each_finished(start: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
     """Results as they come; only as many tasks wait as keep all nodes busy."""
-    window, waiting = _window(), list(reversed(jobs))
+    waiting = list(reversed(jobs))
     running: list[Any] = []
     while waiting or running:
-        while waiting and len(running) < window:
+        while waiting and len(running) < _window():
             running.append(start(waiting.pop()))
         finished, running = ray.wait(running, num_returns=1)
         yield _result(finished[0])
@@ -62,15 +83,16 @@ def each_finished(start: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[
 
 def in_order(start: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
     """Results in the order of the jobs, as many tasks ahead as keep all nodes busy."""
-    window, waiting = _window(), list(reversed(jobs))
+    waiting = list(reversed(jobs))
     running: list[Any] = []
     while waiting or running:
-        while waiting and len(running) < window:
+        while waiting and len(running) < _window():
             running.append(start(waiting.pop()))
         yield _result(running.pop(0))
 
 
 def _window() -> int:
+    """Counted anew each time: nodes come while others work."""
     return max(2, int(ray.cluster_resources().get("CPU", 1)) * _IN_FLIGHT_PER_CPU)
 
 

@@ -34,6 +34,7 @@ RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 AWS_CREDENTIALS = "AWS_SHARED_CREDENTIALS_FILE"
 PASSWORD_FILE = "PGPASSFILE"
 STORE_WAIT = "DRMN_STORE_WAIT_S"
+WORKER_WAIT = "DRMN_WORKER_WAIT_S"
 PRETEND_GPUS = "DRMN_PRETEND_GPUS"
 _CA_OPTION = "tls_ca_file_path"
 
@@ -68,6 +69,8 @@ class Settings:
     """How often a request to an object store is made that is throttled or cut."""
     store_wait_s: float = 600.0
     """How long a trial waits for an object store that does not answer, before it fails."""
+    worker_wait_s: float | None = None
+    """How long to wait for a node that a trial fits on; None: only for an autoscaler."""
     pretend_gpus: bool = False
     """Trials that reserve GPUs compute on CPUs: to rehearse a cluster where there are none."""
 
@@ -122,6 +125,9 @@ def read_settings(
         store_encryption=environ.get(STORE_ENCRYPTION, ""),
         store_attempts=_positive(MAX_ATTEMPTS, environ.get(MAX_ATTEMPTS, str(ATTEMPTS))),
         store_wait_s=_seconds(STORE_WAIT, environ.get(STORE_WAIT, "600")),
+        worker_wait_s=_seconds(WORKER_WAIT, environ[WORKER_WAIT])
+        if WORKER_WAIT in environ
+        else None,
         pretend_gpus=environ.get(PRETEND_GPUS, "") not in ("", "0"),
     )
 

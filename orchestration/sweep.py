@@ -14,9 +14,10 @@ from drmn.config import Config
 from drmn.data.dataset import Dataset, dataset_key, load_dataset
 from drmn.data.splits import Split, validation_split
 from drmn.errors import DataError
-from orchestration.cluster import check_feasible, cluster
+from orchestration.cluster import cluster
 from orchestration.data_pictures import log_pictures
 from orchestration.finishing import Finishing, SweepResult, write_result
+from orchestration.fitting_node import await_fitting_node
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.levels import prepare_levels
 from orchestration.notes.of_sweeps import sweep_note
@@ -77,7 +78,7 @@ def _run(
     )
     check_places(settings)
     with cluster(settings.ray_address, allow_open=settings.allow_open_ray) as dashboard:
-        check_feasible(request.resources)
+        await_fitting_node(request.resources, settings.worker_wait_s, console)
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
             request = _packed(request, dataset, settings)
@@ -109,7 +110,7 @@ def plan_sweep(request: SweepRequest, settings: Settings, console: Console) -> P
         cluster(settings.ray_address, allow_open=settings.allow_open_ray),
         console.status("two batches and a short evaluation"),
     ):
-        check_feasible(request.resources)
+        await_fitting_node(request.resources, settings.worker_wait_s, console)
         plan = make_plan(_packed(request, dataset, settings), dataset, settings)
     plan.save(folder)
     return plan

@@ -16,8 +16,9 @@ from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.splits import Split
 from drmn.errors import DrmnError
 from drmn.names import GZSL_HARMONIC
-from orchestration.cluster import check_feasible, cluster
+from orchestration.cluster import cluster
 from orchestration.data_pictures import log_pictures
+from orchestration.fitting_node import await_fitting_node
 from orchestration.levels import prepare_levels
 from orchestration.provenance.data_input import data_input
 from orchestration.provenance.machine import drivers_machine
@@ -50,7 +51,7 @@ def run_study(request: StudyRequest, settings: Settings, console: Console) -> St
     record = open_record(request, folder, datasets)
     work = _Work(request, settings, console, folder, datasets)
     with cluster(settings.ray_address, allow_open=settings.allow_open_ray):
-        check_feasible(request.resources)
+        await_fitting_node(request.resources, settings.worker_wait_s, console)
         work.run(work.tune(record) if request.tune_each else record)
     return folder
 
