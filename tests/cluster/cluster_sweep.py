@@ -16,12 +16,12 @@ from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.repair.reconciling import reconcile
 from orchestration.repair.truth import Difference
 from orchestration.request_file import load_request
-from orchestration.searcher.storage import close_storage, open_storage
+from orchestration.searcher.storage import STUDY_FILE, close_storage, open_storage
 from orchestration.settings import Settings
 from orchestration.sweep import experiment_name
 from orchestration.tracking import Tag
 
-NUM_TRIALS, NUM_EPOCHS = 3, 8
+NUM_TRIALS, NUM_EPOCHS = 3, 6
 OPTIONS = [
     *("--dataset", "sprites", "--trials", str(NUM_TRIALS), "--epochs", str(NUM_EPOCHS)),
     *("--set", "training.steps_per_epoch=10", "--set", "data.image_size=32"),
@@ -30,6 +30,8 @@ OPTIONS = [
 """Nothing in it depends on the order in which trials end."""
 TWO_AT_ONCE = ["--gpus-per-trial", "1", "--max-concurrent", "2"]
 """Leaves each of two workers room for what the other loses."""
+FIRST_EPOCHS = 4
+"""Of all trials, before anything is disturbed or timed."""
 LIMIT_S = 150.0
 
 
@@ -108,7 +110,7 @@ class ClusterSweep:
         """Until so many were reported, and two trials that have some are under way."""
 
         def are_there() -> bool:
-            self._check_job()
+            self.check_job()
             epochs, under_way = self.num_epochs(), self.unfinished()
             return sum(epochs.values()) >= number and sum(map(bool, under_way.values())) >= 2
 
@@ -118,7 +120,7 @@ class ClusterSweep:
         """Until each of those trials has ended another epoch; the seconds that it took."""
 
         def have_gone_on() -> bool:
-            self._check_job()
+            self.check_job()
             now = self.num_epochs()
             return all(now[name] > epoch for name, epoch in before.items())
 
@@ -132,13 +134,14 @@ class ClusterSweep:
         """What its newest job has printed."""
         return self.ray.job_log(self.jobs[-1])
 
-    def _has_succeeded(self) -> bool:
-        self._check_job()
-        return self.ray.job_status(self.jobs[-1]) == "SUCCEEDED"
-
-    def _check_job(self) -> None:
+    def check_job(self) -> None:
+        """Raise what it has printed, if it has failed."""
         status = self.ray.job_status(self.jobs[-1])
         assert status in ("PENDING", "RUNNING", "SUCCEEDED"), self.log()
+
+    def _has_succeeded(self) -> bool:
+        self.check_job()
+        return self.ray.job_status(self.jobs[-1]) == "SUCCEEDED"
 
     def result(self) -> dict[str, Any]:
         """What it found, without its name and what a clock told."""
@@ -161,7 +164,7 @@ class ClusterSweep:
         self._check_mlflow()
 
     def _check_optuna(self) -> None:
-        storage = open_storage(self.settings.study_storage, self.folder)
+        storage = open_storage(self.settings.study_storage, self.folder / STUDY_FILE)
         study = optuna.load_study(study_name=load_request(self.folder).key, storage=storage)
         trials = study.trials
         close_storage(storage)

@@ -11,7 +11,7 @@ from job_api import wait_until
 from namespaces import Host
 from rig import Rig
 
-S3_AWAY_S, MLFLOW_AWAY_S = 60.0, 10.0
+S3_AWAY_S, MLFLOW_AWAY_S = 60.0, 60.0
 _LIMIT_S = 60.0
 
 
@@ -49,11 +49,18 @@ def cut_worker(rig: Rig, sweep: ClusterSweep) -> Recovery:
 def kill_driver(rig: Rig, sweep: ClusterSweep) -> Recovery:
     """kill -9 of the job's own process on the head; then `drmn runs resume`, as another job."""
     trials, started = sweep.unfinished(), time.monotonic()
-    os.kill(_driver(rig.ray.head, sweep.name), signal.SIGKILL)
-    wait_until(lambda: rig.ray.job_status(sweep.jobs[-1]) == "FAILED", "the job fails", _LIMIT_S)
-    sweep.resume()
+    replace_driver(sweep, rig.ray.head.pids())
     sweep.await_progress(trials)
     return Recovery(back_s=time.monotonic() - started)
+
+
+def replace_driver(sweep: ClusterSweep, pids: list[int]) -> None:
+    """kill -9 of that of ``pids`` which is the driver; once its job has failed, another."""
+    found = [pid for pid in pids if _is_driver(pid, sweep.name)]
+    assert len(found) == 1, found
+    os.kill(found[0], signal.SIGKILL)
+    wait_until(lambda: sweep.ray.job_status(sweep.jobs[-1]) == "FAILED", "the job fails", _LIMIT_S)
+    sweep.resume()
 
 
 def lose_head(rig: Rig, sweep: ClusterSweep) -> Recovery:
@@ -85,11 +92,11 @@ def stop_s3(rig: Rig, sweep: ClusterSweep) -> Recovery:
 
 
 def stop_mlflow(rig: Rig, sweep: ClusterSweep) -> Recovery:
-    """MLflow's server is killed, and is back some seconds later; trials do not wait for it."""
-    trials = sweep.unfinished()
+    """MLflow's server is killed, and is back after a minute; trials do not wait for it."""
+    trials, started = sweep.unfinished(), time.monotonic()
     rig.stores.mlflow.kill()
     back_s = sweep.await_progress(trials)
-    time.sleep(MLFLOW_AWAY_S)
+    time.sleep(MLFLOW_AWAY_S - (time.monotonic() - started))
     with rig.stores.host.entered():
         rig.stores.mlflow.start()
     return Recovery(back_s=back_s, remark="nothing waits for MLflow")
@@ -107,14 +114,8 @@ def _went_elsewhere(sweep: ClusterSweep, trials: dict[str, int], victim: Host) -
     assert all(last[name].node != victim.address for name in trials), last
 
 
-def _driver(head: Host, name: str) -> int:
-    """The process that Python runs drmn in, not the shell around it."""
-    found = [pid for pid in head.pids() if _is_driver(pid, name)]
-    assert len(found) == 1, found
-    return found[0]
-
-
 def _is_driver(pid: int, name: str) -> bool:
+    """Python runs drmn in it; it is not the shell around that."""
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

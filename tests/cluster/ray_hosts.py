@@ -1,5 +1,6 @@
 """Ray on hosts of a network: a head without trials, and workers with pretend GPUs."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -46,14 +47,16 @@ class RayHosts(JobApi):
         super().__post_init__()
         self.environ = clean_environ(**self.environ, **self.auth, **NOTICE_SOON, **SMALL)
 
-    def start_head(self) -> None:
-        """Also again, after it was lost."""
+    def start_head(self, *more: str) -> None:
+        """Also again, after it was lost; ``more`` options of `ray start`."""
         address, password = self.redis
         options = [f"--port={_PORT}", "--include-dashboard=true", f"--redis-password={password}"]
         options += [f"--dashboard-host={self.head.address}"]
         options += [f"--dashboard-port={self.dashboard_port}", f"--temp-dir={self._sessions}"]
-        options += ["--num-cpus=0", "--num-gpus=0"]
-        self._start(self.head, "--head", *options, RAY_REDIS_ADDRESS=address)
+        options += ["--num-cpus=0", "--num-gpus=0", *more]
+        here = os.pathsep.join([str(Path(__file__).parent), self.environ.get("PYTHONPATH", "")])
+        environ = {"RAY_REDIS_ADDRESS": address, "PYTHONPATH": here.rstrip(os.pathsep)}
+        self._start(self.head, "--head", *options, **environ)
 
     def start_worker(self, host: Host, num_gpus: int = 2) -> None:
         """Join ``host`` to the cluster."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from cluster_sweep import NUM_EPOCHS
 from disturbances import Recovery
 
 PLACE = "DRMN_RECOVERY_TABLE"
@@ -58,5 +59,6 @@ class RecoveryTable:
             "machine": f"{platform.system()} {platform.machine()}",
             "ray": version("ray"),
             "python": platform.python_version(),
+            "epochs": NUM_EPOCHS,
             "undisturbed_s": self.undisturbed_s,
         }

@@ -6,12 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+from cloud import Cloud, serve_cloud, write_autoscaling
 from cluster_stores import Stores, redis_program, serve_redis, serve_stores
 from cluster_sweep import ClusterSweep
 from drmn_local.postgres import postgres_binaries
+from job_api import wait_until
 from namespaces import Host, Network, free_subnet, why_no_namespaces
 from ray_hosts import RayHosts
 
@@ -26,9 +29,11 @@ class Rig:
     stores: Stores
     workers: list[Host]
     settings: Settings
+    outside: str
+    """Address of this process on the network."""
 
     def heal(self) -> None:
-        """Head and workers run."""
+        """The head runs; workers do, or will before a driver has read its data."""
         if not self.ray.head.pids():
             self.ray.start_head()
             self.ray.await_nodes()
@@ -37,7 +42,23 @@ class Rig:
                 worker.mend()
                 worker.kill()
                 self.ray.start_worker(worker)
-        self.ray.await_nodes(self.workers)
+
+    @contextmanager
+    def autoscaled(self) -> Iterator[Cloud]:
+        """The head alone: its autoscaler starts the workers' hosts, one GPU each, as needed."""
+        hosts = [*self.workers, self.ray.head]
+        cloud = Cloud(pool=self.workers, start=partial(self.ray.start_worker, num_gpus=1))
+        with ExitStack() as stack, serve_cloud(cloud, self.outside) as api:
+            for host in hosts:
+                host.kill()
+                stack.callback(host.kill)
+            file = self.ray.folder / "autoscaling.yaml"
+            num_machines = len(self.workers)
+            write_autoscaling(file, api=api, head=self.ray.head, num_machines=num_machines, gpus=1)
+            self.ray.start_head(f"--autoscaling-config={file}")
+            head = {self.ray.head.address}
+            wait_until(lambda: self.ray.alive() == head, "the head alone is alive")
+            yield cloud
 
     def sweep(self, name: str) -> ClusterSweep:
         """One that has not been submitted."""
@@ -83,4 +104,10 @@ def _made(stack: ExitStack, patch: pytest.MonkeyPatch, folder: Path) -> Rig:
     for host in (head, one, two):
         stack.callback(host.kill)
     settings = read_settings(dict(os.environ))
-    return Rig(ray=ray, stores=stores, workers=[one, two], settings=settings)
+    return Rig(
+        ray=ray,
+        stores=stores,
+        workers=[one, two],
+        settings=settings,
+        outside=f"{network.subnet}.1",
+    )
