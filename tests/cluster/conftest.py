@@ -9,12 +9,13 @@ import pytest
 from cluster_sweep import FIRST_EPOCHS, TWO_AT_ONCE
 from recovery_table import RecoveryTable
 from rig import Rig, running_rig, why_no_rig
+from stand_in import STANDS_IN
 
 
 @pytest.fixture(scope="session")
 def rig() -> Iterator[Rig]:
     if reason := why_no_rig():
-        pytest.skip(reason)
+        pytest.skip(f"{reason}; {STANDS_IN}")
     before = signal.signal(signal.SIGTERM, _end)
     try:
         with running_rig() as rig:

@@ -8,9 +8,8 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from namespaces import Host
 from typed_commands import clean_environ
 
 START_S = 120.0
@@ -27,11 +26,18 @@ def wait_until(is_so: Callable[[], object], what: str, limit_s: float = START_S)
     return time.monotonic() - started
 
 
+class HasAddress(Protocol):
+    """A host, as far as others know it."""
+
+    @property
+    def address(self) -> str: ...
+
+
 @dataclass(kw_only=True)
 class JobApi:
     """The head at ``head``; ``folder`` keeps the token."""
 
-    head: Host
+    head: HasAddress
     folder: Path
     dashboard_port: int = 8265
     auth: dict[str, str] = field(init=False)
@@ -57,7 +63,7 @@ class JobApi:
             return set()
         return {node["node_ip"] for node in nodes if node["state"] == "ALIVE"}
 
-    def await_nodes(self, hosts: Sequence[Host] = (), limit_s: float = START_S) -> float:
+    def await_nodes(self, hosts: Sequence[HasAddress] = (), limit_s: float = START_S) -> float:
         """Until these and the head are alive; the seconds that it took."""
         wanted = {self.head.address, *(host.address for host in hosts)}
         return wait_until(lambda: wanted <= self.alive(), f"alive: {wanted}", limit_s)
