@@ -64,7 +64,12 @@ def train(
         silent=console.quiet,
         on_stderr=as_json,
     )
-    train_single(run)
+    try:
+        train_single(run)
+    except KeyboardInterrupt:
+        has_begun = out.exists() and any(out.iterdir())
+        console.print(f"give the same command {'and --resume' if has_begun else 'again'}")
+        raise
     content: dict[str, Any] = json.loads((out / "scores.json").read_text())
     if as_json:
         print_json({"folder": str(out), **content})

@@ -4,10 +4,9 @@ import contextlib
 import logging
 import math
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import ray
 from ray.tune.execution import class_cache
@@ -17,7 +16,7 @@ from orchestration.exposure import refuse_open_ray
 from orchestration.fitting_node import alive_nodes
 from orchestration.planning.packing import Node
 from orchestration.request import Resources
-from orchestration.stopping.brake import stop_now
+from orchestration.stopping.brake import end_now, ending_now
 from orchestration.terminal.manner import manner
 
 _EMBEDDED_CPUS = os.cpu_count() or 1
@@ -45,9 +44,21 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", _MAX_STARTING)
     os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # told by retrying and progress
     _keep_credentials_here()
+    with ending_now():
+        context = _connection(address)
+        end_now()  # Ray's own handler of SIGTERM exits with the signal's number
+        try:
+            if address == "auto":
+                refuse_open_ray(ray.get_runtime_context().gcs_address, allowed=allow_open)
+            yield str(context.dashboard_url or "")
+        finally:
+            ray.shutdown()
+
+
+def _connection(address: str | None) -> Any:
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
     try:
-        context = ray.init(
+        return ray.init(
             address=address or "local",  # None would join any Ray that was started here
             log_to_driver=manner().verbose,
             logging_level=logging.INFO if manner().verbose else logging.ERROR,
@@ -59,14 +70,6 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
             f"no Ray cluster answers at {address!r} ({error})",
             "start one with `ray start --head`, or unset RAY_ADDRESS to run locally",
         ) from error
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop_now)  # Ray's own handler exits with the signal's number
-    try:
-        if address == "auto":
-            refuse_open_ray(ray.get_runtime_context().gcs_address, allowed=allow_open)
-        yield str(context.dashboard_url or "")
-    finally:
-        ray.shutdown()
 
 
 def _keep_credentials_here() -> None:

@@ -83,9 +83,9 @@ class TrialLogger:
 
     def started(self, trial: str, overrides: Mapping[str, Scalar]) -> None:
         """See TrialObserver."""
-        open_trial_run(self._tracker, self._parent, trial, overrides)
         new = TrialHistory(overrides=dict(overrides))
         self._histories.setdefault(trial, new).go_on()
+        open_trial_run(self._tracker, self._parent, trial, overrides)
         self._describe(trial)
 
     def epoch_ended(self, trial: str, epoch: int, metrics: Mapping[str, Any]) -> None:
@@ -115,6 +115,9 @@ class TrialLogger:
         history.fate, history.reason = fate, reason
         self._describe(trial)
         self._tracker.close_run(key, FATE_STATUS[fate])
+        if fate.is_final:  # a long sweep's driver would keep every epoch of every trial
+            del self._histories[trial]
+            self._machines.pop(trial, None)
 
     def _describe(self, trial: str) -> None:
         note = self._parent.note(trial, self._histories[trial])

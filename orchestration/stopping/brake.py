@@ -11,11 +11,13 @@ EXIT_SIGNALLED = 128
 """A process ended by signal n exits with this and n, as a shell has it."""
 EXIT_INTERRUPTED = EXIT_SIGNALLED + signal.SIGINT
 _KEEP_TUNES_HANDLER_OUT = "TUNE_DISABLE_SIGINT_HANDLER"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a polite end, a terminal that is closed."""
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class StoppedNow(KeyboardInterrupt):
-    """A second SIGINT or SIGTERM: end at once."""
+    """A second signal: end at once."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -46,9 +48,10 @@ class Brake:
 
 @contextmanager
 def heeding_signals(brake: Brake) -> Iterator[None]:
-    """For the time of a ``with``, SIGINT or SIGTERM pulls the brake; another one ends it now.
+    """For the time of a ``with``, SIGINT, SIGTERM or SIGHUP pulls the brake; another ends it now.
 
-    In a thread other than the main one nothing is changed.
+    In a thread other than the main one nothing is changed; a SIGHUP that is ignored (`nohup`) stays
+    ignored.
 
     Raises:
         StoppedNow: at the second signal, wherever the program is.
@@ -62,7 +65,8 @@ def heeding_signals(brake: Brake) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, heed) for number in _SIGNALS}
+    heeded = [each for each in _SIGNALS if each != signal.SIGHUP or not _is_ignored(each)]
+    before = {number: signal.signal(number, heed) for number in heeded}
     os.environ[_KEEP_TUNES_HANDLER_OUT] = "1"
     try:
         yield
@@ -70,6 +74,35 @@ def heeding_signals(brake: Brake) -> Iterator[None]:
         del os.environ[_KEEP_TUNES_HANDLER_OUT]
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ending_now() -> Iterator[None]:
+    """:func:`end_now` for the time of a ``with``."""
+    before = {each: signal.getsignal(each) or signal.SIG_DFL for each in _ENDINGS}
+    end_now()
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def end_now() -> None:
+    """From now on SIGTERM and SIGHUP end this process at once, in good order, as SIGINT does.
+
+    In a thread other than the main one nothing is changed; a SIGHUP that is ignored stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in _ENDINGS:
+        if number != signal.SIGHUP or not _is_ignored(number):
+            signal.signal(number, stop_now)
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 def stop_now(number: int, _: FrameType | None) -> None:

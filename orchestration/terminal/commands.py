@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from drmn.errors import ConfigError, DrmnError
+from orchestration.stopping.brake import end_now
 from orchestration.terminal.disk import disk_trouble
 from orchestration.terminal.exits import MEANINGS
 from orchestration.terminal.failures import tell_error, tell_interrupt, tell_unexpected
@@ -81,6 +82,7 @@ def exit_codes() -> str:
 
 def run(app: typer.Typer) -> None:
     """Run a program's command line and exit; what nobody foresaw is kept in a log."""
+    end_now()
     sys.excepthook = tell_unexpected
     typer.main.get_command(app)()
 

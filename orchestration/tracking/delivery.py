@@ -79,9 +79,8 @@ class Delivery:
             groups.setdefault(event["run"], []).append(event)
         try:
             for group in groups.values():
-                ends = any(event["kind"] == "close" for event in group)
                 for request in _requests(group):
-                    self._send(request, ends=ends)
+                    self._send(request, ends=_ends(group))
         except OutageError:
             self._runs.clear()  # the answer may have been lost, not the request
             raise
@@ -210,6 +209,12 @@ class Upload:
         self._store.upload(found.run_id, copy, event["folder"])
         copy.unlink()
         copy.parent.rmdir()
+
+
+def _ends(group: Sequence[Event]) -> bool:
+    """Whether a run is over after its events: a resumed trial's is ended and opened again."""
+    marks = [event["kind"] for event in group if event["kind"] in ("open", "close")]
+    return marks[-1:] == ["close"]
 
 
 def _requests(group: Sequence[Event]) -> Iterator[list[Event]]:

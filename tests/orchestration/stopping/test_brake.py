@@ -8,7 +8,9 @@ import pytest
 from orchestration.stopping.brake import Brake, StoppedNow, heeding_signals
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_the_first_signal_pulls_the_brake_and_the_second_stops(
     number: signal.Signals, code: int
 ) -> None:
@@ -20,6 +22,17 @@ def test_the_first_signal_pulls_the_brake_and_the_second_stops(
             os.kill(os.getpid(), number)
     assert stopped.value.exit_code == code
     assert signal.getsignal(number) == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
+    """As below `nohup`."""
+    before, brake = signal.signal(signal.SIGHUP, signal.SIG_IGN), Brake()
+    try:
+        with heeding_signals(brake):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not brake.is_pulled
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_two_different_signals_are_two() -> None:

@@ -189,6 +189,14 @@ def test_a_run_taken_up_again_is_running() -> None:
     assert store.runs["s"].status == "RUNNING"
 
 
+def test_a_run_ended_and_taken_up_again_in_one_window_is_running() -> None:
+    store = MemoryStore()
+    opened = _event("open", "s", name="s", tags={}, parent="")
+    Delivery(store, _unrefused)([opened, _event("close", "s", status="KILLED")])
+    Delivery(store, _unrefused)([opened, _event("close", "s", status="KILLED"), opened])
+    assert store.runs["s"].status == "RUNNING"
+
+
 def test_what_is_shown_changes_once_with_its_values() -> None:
     store = MemoryStore()
     Delivery(store, _unrefused)([_event("open", "s", name="s", tags={}, parent="")])
