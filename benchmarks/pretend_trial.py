@@ -67,6 +67,7 @@ class PretendTrial:
     """What Tune calls on a trial's actor."""
 
     get_auto_filled_metrics = _Metrics()
+    num_epochs = NUM_EPOCHS
 
     def __init__(
         self, durations: Durations, config: Mapping[str, Any], storage: Any, **_: Any
@@ -99,7 +100,7 @@ class PretendTrial:
             **scripted.metrics(self._epoch),
             scripted.OBJECTIVE: objective(self._name, self._overrides, self._epoch),
             "epoch": self._epoch,
-            "done": self._epoch >= NUM_EPOCHS,
+            "done": self._epoch >= self.num_epochs,
             "training_iteration": self._epoch,
             "time_this_iter_s": 60.0,
             "time_total_s": 60.0 * self._epoch,

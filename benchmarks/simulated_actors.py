@@ -10,6 +10,7 @@ from typing import Any
 
 from pretend_trial import Durations, PretendTrial
 from ray.air.execution._internal.tracked_actor import TrackedActor
+from ray.exceptions import RayTaskError
 from simulated_clock import Record, SimulatedClock
 
 
@@ -29,6 +30,7 @@ class PretendCluster:
     wait_s_per_future: float = 0.0
     call_s: float = 0.0
     fsync_s: float | None = None
+    trial: type[PretendTrial] = PretendTrial
 
 
 @dataclass(kw_only=True, eq=False)
@@ -38,6 +40,7 @@ class _Event:
     actor: TrackedActor
     callback: Callable[[Any], None] | None
     answer: Callable[[], Any] | None = None
+    on_error: Callable[[Exception], None] | None = None
     is_over: bool = False
     """Handled, or called off."""
 
@@ -66,7 +69,9 @@ class SimulatedActorManager:
         on_error: Callable[[TrackedActor, Exception], None] | None = None,
     ) -> TrackedActor:
         """One that waits for a slot."""
-        actor = TrackedActor(uuid.uuid4().int, on_start=on_start, on_stop=on_stop)
+        actor = TrackedActor(
+            uuid.uuid4().int, on_start=on_start, on_stop=on_stop, on_error=on_error
+        )
         self._pending[actor] = kwargs, resource_request
         return actor
 
@@ -92,6 +97,7 @@ class SimulatedActorManager:
             (lambda result: on_result(tracked_actor, result)) if on_result else None,
             lambda: trial.call(method_name, *(args or ()), **(kwargs or {})),
         )
+        task.on_error = (lambda error: on_error(tracked_actor, error)) if on_error else None
         if method_name == "train":
             self._cluster.record.epochs.append((self._clock.now_s(), task.due_s))
         return task if _return_future else None
@@ -109,7 +115,7 @@ class SimulatedActorManager:
 
     def clear_actor_task_futures(self, tracked_actor: TrackedActor) -> None:
         """Forget its calls."""
-        for task in list(self._tasks[tracked_actor]):
+        for task in list(self._tasks.get(tracked_actor, ())):
             self._end(task)
 
     def is_actor_started(self, tracked_actor: TrackedActor) -> bool:
@@ -177,23 +183,31 @@ class SimulatedActorManager:
         record.late_s.setdefault(event.method, []).append(taken_up_s - event.due_s)
         if event.answer is not None:
             self._clock.add(self._cluster.call_s)
-            with self._clock.standing():
-                result = event.answer()
+            callback, result = self._answered(event)
         else:
-            result = None
-        if event.callback is not None:
-            event.callback(result)
+            callback, result = event.callback, None
+        if callback is not None:
+            callback(result)
         took_s = self._clock.now_s() - taken_up_s
         record.handling_s.setdefault(event.method, []).append(took_s)
         if event.method in ("start", "reset"):
             record.trial_starts.append(taken_up_s)
+
+    def _answered(self, event: _Event) -> tuple[Callable[[Any], None] | None, Any]:
+        """Whom to tell of a call's end, and what."""
+        assert event.answer is not None
+        with self._clock.standing():
+            try:
+                return event.callback, event.answer()
+            except RayTaskError as error:
+                return event.on_error, error
 
     def _start_actors(self) -> None:
         live = self._live_actors_to_ray_actors_resources
         while self._pending and len(live) < self._cluster.num_slots:
             actor = next(iter(self._pending))
             kwargs, request = self._pending.pop(actor)
-            trial = PretendTrial(self._cluster.durations, **kwargs)
+            trial = self._cluster.trial(self._cluster.durations, **kwargs)
             live[actor] = (trial, request)
             self._tasks[actor] = []
             self._schedule(
