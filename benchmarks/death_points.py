@@ -18,7 +18,7 @@ from orchestration.tracking.spool import Spool
 
 REQUESTS = ("create", "log", "set_running", "close", "log_dataset")
 _LOCKS = "*.lock"
-"""Of processes that are gone: Optuna takes one over after 30 s, the others end with them."""
+"""Of processes that are gone, and with them what they held."""
 
 
 class Killed(BaseException):
