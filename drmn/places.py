@@ -108,8 +108,14 @@ _TROUBLES = (
         remedy="create the bucket, or correct its name",
     ),
     Trouble(
+        what="the store is full, and what needs it waits",
+        signs=r"No space left|Disk quota exceeded",  # of a folder: a trial is not to blame
+        remedy="make room on its disk; what was stored before is untouched",
+        error=StoreAwayError,
+    ),
+    Trouble(
         what="the store is full",
-        signs=r"\b507\b|InsufficientStorage|QuotaExceeded|StorageFull|No space left",
+        signs=r"\b507\b|InsufficientStorage|QuotaExceeded|StorageFull",
         remedy="make room or raise the quota; what was stored before is untouched",
     ),
     Trouble(

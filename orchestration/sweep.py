@@ -57,7 +57,7 @@ def run_sweep(
     with driving(folder, request.name):
         try:
             return _run(request, settings, console, resume=resume)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OSError):  # or a disk that is full
             if not (folder / REQUEST_FILE).exists():
                 raise
             console.print(f"continue with `drmn runs resume {request.name}`", highlight=False)

@@ -23,5 +23,6 @@ def disk_trouble(error: OSError) -> DrmnError | None:
     place = f" at {error.filename}" if error.filename else ""
     return DrmnError(
         f"writing or reading failed{place}: {what} ({error.strerror})",
-        f"{remedy}; then give the command again: what was complete before is kept",
+        f"{remedy}; then give the command again, or go on as is said above: what was complete "
+        "before is kept",
     )

@@ -68,6 +68,7 @@ class Server:
     def __init__(self, settings: Settings, experiment: str) -> None:
         for chatty in ("alembic", "mlflow"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it is told here
         self._settings = settings
         self._experiment = experiment
         self._client: MlflowClient | None = None
@@ -211,10 +212,15 @@ def mlflow_errors() -> Iterator[None]:
         if status in _NO_ACCESS:
             remedy = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the token"
             raise AccessError(f"MLflow lets nobody in: {reason}", remedy) from error
-        raise OutageError(f"MLflow does not answer: {reason}", _CHECK) from error
+        raise OutageError(f"MLflow does not answer: {_first_line(reason)}", _CHECK) from error
     except (OSError, SQLAlchemyError, Boto3Error, BotoCoreError, ClientError) as error:
-        reason = f"{type(error).__name__}: {without_password(str(error))}"
+        reason = f"{type(error).__name__}: {_first_line(without_password(str(error)))}"
         raise OutageError(f"MLflow or its store does not answer: {reason}", _CHECK) from error
+
+
+def _first_line(reason: str) -> str:
+    """Without the SQL statement that follows."""
+    return reason.strip().partition("\n")[0]
 
 
 def ui_command(settings: Settings) -> str:

@@ -56,6 +56,7 @@ def test_the_time_is_limited_and_refusals_are_final() -> None:
         ("AWS Error SLOW_DOWN during PutObject", True),
         ("AWS Error ACCESS_DENIED during PutObject", False),
         ("507 InsufficientStorage", False),
+        ("[Errno 28] Error writing bytes to file. Detail: No space left on device", True),
     ],
 )
 def test_a_store_that_may_come_back_is_told_from_one_that_refuses(text: str, is_away: bool) -> None:
