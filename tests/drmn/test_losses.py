@@ -152,3 +152,11 @@ def test_calibration_falls_as_unseen_logits_rise(preset):
     o, _, seen = Batch((4, 3, 2, 0)).tensors()
     raised = o + (~seen).double()
     assert self_calibration(raised, seen, preset) < self_calibration(o, seen, preset)
+
+
+def test_rows_weigh_in_the_unseen_mass_of_dazle():
+    o, seen = torch.tensor([[0.0, 2.0], [0.0, -2.0]]), torch.tensor([True, False])
+    first = self_calibration(o[:1], seen, "dazle")
+    weighted = self_calibration(o, seen, "dazle", torch.tensor([1.0, 0.0]))
+    assert_allclose(weighted, first, rtol=1e-6)
+    assert not torch.isclose(weighted, self_calibration(o, seen, "dazle"))

@@ -13,7 +13,7 @@ from ray.tune.search import Searcher
 
 from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
-from orchestration.events import CHECKPOINTS, OVERRIDES, TRIAL
+from orchestration.events import CHANGED, CHECKPOINTS, OVERRIDES, TRIAL
 from orchestration.request import SweepRequest
 from orchestration.sampling import SamplerName, SamplerRule
 from orchestration.searcher.asking import OptunaSearcher
@@ -169,3 +169,34 @@ def test_a_restart_draws_what_an_undisturbed_search_draws(
     first = [_searcher(study).suggest("0")]
     rest = OptunaSearcher(open_study(_request(), storage), _request())
     assert [*first, *(rest.suggest(str(i)) for i in (1, 2))] == expected
+
+
+def test_it_names_metric_and_mode_and_pickles_without_what_is_live(study: optuna.Study) -> None:
+    searcher = _searcher(study)
+    assert (searcher.metric, searcher.mode) == (OBJECTIVE, "max")
+    cheap = replace(_request(), objectives=("loss/total",))
+    assert OptunaSearcher(study, cheap).mode == "min"
+    assert not set(searcher.__getstate__()) & {"_study", "_running", "_request", "_plan"}
+    assert "_num_begun" in searcher.__getstate__()
+
+
+def test_a_trial_that_changed_under_way_goes_on_with_what_it_has(study: optuna.Study) -> None:
+    _searcher(study).suggest("a")
+    changed = {"loss.lambda_sc": 0.5}
+    second = OptunaSearcher(study, _request(), {"0000": []}, {"0000": changed})
+    suggestion = second.suggest("b")
+    assert isinstance(suggestion, dict)
+    assert (suggestion[OVERRIDES], suggestion[CHANGED]) == (PAPER, changed)
+
+
+def test_two_enqueued_by_a_dead_driver_are_asked_before_anything_is_planned(
+    study: optuna.Study,
+) -> None:
+    first, second = {**PAPER, "inference.beta": 0.5}, {**PAPER, "inference.beta": 0.75}
+    for each in (first, second):
+        study.enqueue_trial(each)
+    searcher = _searcher(study, num_trials=3)
+    asked = [searcher.suggest(str(k)) for k in range(3)]
+    overrides = [each[OVERRIDES] for each in asked if isinstance(each, dict)]
+    assert overrides[:2] == [first, second]
+    assert overrides[2] not in (first, second, PAPER)

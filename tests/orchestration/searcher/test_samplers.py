@@ -4,7 +4,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.samplers import TPESampler
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from drmn.config_tree import Scalar
@@ -15,6 +19,7 @@ from orchestration.pruning_rule import PruningRule
 from orchestration.request import SweepRequest
 from orchestration.sampling import SamplerName, SamplerRule
 from orchestration.searcher.asking import OptunaSearcher
+from orchestration.searcher.samplers import sampler
 from orchestration.searcher.storage import open_storage
 from orchestration.searcher.study import open_study
 from search_spaces.domain import Choice, LogUniform, Uniform
@@ -128,3 +133,33 @@ def test_two_objectives_are_told_at_the_last_epoch_and_never_pruned(tmp_path: Pa
         searcher.on_trial_complete(name, {EPOCH: 2, OBJECTIVE: 0.5, second: time_s})
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
     assert [trial.number for trial in study.best_trials] == [1]
+
+
+def test_the_sequence_begins_behind_what_was_planned(tmp_path: Path) -> None:
+    plain = _run(_request(SamplerName.QMC, 4, paper_first=False), tmp_path / "a")
+    after = _run(_request(SamplerName.QMC, 5, paper_first=True), tmp_path / "b")
+    assert [each[OVERRIDES] for each in after[1:]] == [each[OVERRIDES] for each in plain]
+    other = _run(_request(SamplerName.QMC, 4, paper_first=False, seed=1), tmp_path / "c")
+    assert [each[OVERRIDES] for each in other] != [each[OVERRIDES] for each in plain]
+    assert plain[0][OVERRIDES][BETA] not in (0.0, 0.5)  # the sequence is scrambled
+
+
+@pytest.mark.parametrize(("num_trials", "num_random"), [(2, 4), (19, 4), (24, 6), (400, 10)])
+def test_a_quarter_of_the_trials_is_drawn_at_random_first(num_trials: int, num_random: int) -> None:
+    tpe = sampler(_request(SamplerName.TPE, num_trials), 3)
+    gp = sampler(_request(SamplerName.GP, num_trials), 3)
+    assert isinstance(tpe, TPESampler)
+    assert tpe._n_startup_trials == num_random
+    assert type(tpe._n_startup_trials) is int
+    assert tpe._multivariate
+    assert tpe._constant_liar
+    assert gp._n_startup_trials == num_random  # type: ignore[attr-defined]
+
+
+def test_a_new_study_draws_as_its_first_trial_would() -> None:
+    study = open_study(request := _request(SamplerName.RANDOM), InMemoryStorage())
+    drawn = [
+        each.sampler.sample_independent(study, study.trials, BETA, FloatDistribution(0, 1))  # type: ignore[arg-type]
+        for each in (study, optuna.create_study(sampler=sampler(request, 0)))
+    ]
+    assert drawn[0] == drawn[1]

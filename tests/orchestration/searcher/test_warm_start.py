@@ -1,5 +1,6 @@
 """What an earlier sweep found is told once, and is neither counted nor run again."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,20 @@ from optuna.trial import TrialState
 from drmn.errors import ConfigError
 from drmn.names import EPOCH, OBJECTIVE
 from drmn.presets import sprites
-from orchestration.events import TRIAL, Fate
+from orchestration.events import TRIAL, Change, Fate
 from orchestration.ledger import LEDGER_FILE, Ledger
+from orchestration.pruning_rule import Pruner, PruningRule
 from orchestration.request import SweepRequest
 from orchestration.request_file import save_request
 from orchestration.searcher.asking import OptunaSearcher
 from orchestration.searcher.storage import open_storage
-from orchestration.searcher.study import open_study, own_trials
-from orchestration.searcher.warm_start import is_told, read_experience, tell_experience
+from orchestration.searcher.study import FROM_SWEEP, open_study, own_trials
+from orchestration.searcher.warm_start import (
+    Experience,
+    is_told,
+    read_experience,
+    tell_experience,
+)
 from search_spaces.domain import LogUniform, Uniform
 
 SC, BETA = "loss.lambda_sc", "inference.beta"
@@ -104,3 +111,73 @@ def test_another_seed_is_no_hindrance(tmp_path: Path) -> None:
 def test_an_unknown_sweep_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no sweep 'earlier'"):
         read_experience(_request("new", warm_start=("earlier",)), tmp_path)
+
+
+def test_what_is_refused_says_what_to_leave_out(tmp_path: Path) -> None:
+    _earlier(tmp_path)
+    other = {"data.dataset": "cub"}
+    for changes, message in (
+        ({"config": other}, "--warm-start earlier: the data set is sprites there, but cub here"),
+        (
+            {"objectives": (OBJECTIVE, "time/epoch_s"), "pruning": PruningRule(pruner=Pruner.NONE)},
+            f"--warm-start earlier: the objective is {OBJECTIVE} there, but {OBJECTIVE} and "
+            "time/epoch_s here",
+        ),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            read_experience(_request("new", warm_start=("earlier",), **changes), tmp_path)
+        assert caught.value.message == message
+        assert caught.value.remedy == "leave this --warm-start out"
+
+
+def test_each_reason_is_counted_and_two_are_told_apart(tmp_path: Path) -> None:
+    _earlier(tmp_path)
+    ledger = Ledger(tmp_path / "earlier" / LEDGER_FILE)
+    ledger.changed("0000", Change(epoch=1, donor="0001", overrides={}))
+    ledger.started("0003", {SC: 0.1, BETA: 0.1})
+    ledger.ended("0003", Fate.PRUNED, 0, "")
+    (found,) = read_experience(_request("new", warm_start=("earlier",)), tmp_path)
+    assert str(found) == (
+        "warm start from earlier: 1 trials taken, 3 refused: neither complete nor pruned (2); "
+        "its settings changed under way (1)"
+    )
+    assert found.trials[0].user_attrs == {FROM_SWEEP: "earlier/0001"}
+    assert found.trials[0].value is None
+    without = Experience(sweep="x", trials=[], refused=Counter())
+    assert str(without) == "warm start from x: 0 trials taken, 0 refused"
+
+
+def test_none_that_can_be_taken_is_refused(tmp_path: Path) -> None:
+    _earlier(tmp_path, config={"training.epochs": 4})
+    with pytest.raises(ConfigError) as caught:
+        read_experience(_request("new", warm_start=("earlier",)), tmp_path)
+    assert caught.value.remedy == "leave this --warm-start out"
+
+
+def test_a_study_of_another_driver_is_not_told(tmp_path: Path) -> None:
+    assert not is_told(open_study(_request("new"), open_storage(None, tmp_path / "s.journal")))
+
+
+def test_of_two_objectives_only_the_last_values_are_told(tmp_path: Path) -> None:
+    pair = (OBJECTIVE, "val/gzsl_seen")
+    changes = {"objectives": pair, "pruning": PruningRule(pruner=Pruner.NONE)}
+    save_request(_request("earlier", **changes), tmp_path / "earlier")
+    ledger = Ledger(tmp_path / "earlier" / LEDGER_FILE)
+    ledger.started("0000", {SC: 0.1, BETA: 0.1})
+    for epoch in (1, 2):
+        ledger.epoch_ended("0000", epoch, dict.fromkeys(pair, 0.1 * epoch))
+    ledger.ended("0000", Fate.COMPLETE, 2, "")
+    (found,) = read_experience(_request("new", warm_start=("earlier",), **changes), tmp_path)
+    assert found.trials[0].values == [0.2, 0.2]
+    assert found.trials[0].intermediate_values == {}
+
+
+def test_beta_matters_only_where_it_decides(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"space": {SC: SPACE[SC]}, "objectives": ("val/czsl_top1",)}
+    save_request(_request("earlier", config={BETA: 0.9}, **changes), tmp_path / "earlier")
+    ledger = Ledger(tmp_path / "earlier" / LEDGER_FILE)
+    ledger.started("0000", {SC: 0.1})
+    ledger.epoch_ended("0000", 1, {"val/czsl_top1": 0.5})
+    ledger.ended("0000", Fate.PRUNED, 1, "")
+    (found,) = read_experience(_request("new", warm_start=("earlier",), **changes), tmp_path)
+    assert len(found.trials) == 1
