@@ -42,7 +42,7 @@ def parse_value(root: type, path: str, raw: str) -> Scalar:
         return words[raw.lower()]
     try:
         value = json.loads(raw)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a number of 5,000 digits, brackets a thousand deep
         return raw
     return value if isinstance(value, int | float | str) else raw
 

@@ -16,7 +16,10 @@ from torch import Tensor
 
 from drmn.atomic import replacing
 from drmn.errors import DataError
+from drmn.reading import FAULTS, shortened
 
+MAX_RATIO = 1_000
+"""By how much a file of logits may grow as it is read."""
 SEEN_KEY = b"drmn.seen"
 """Parquet metadata: the JSON list of K booleans that says which classes are seen."""
 
@@ -56,17 +59,49 @@ class Logits:
             DataError: the file is absent, damaged or not written by :meth:`save`.
         """
         try:
-            table = pq.read_table(path)
-            seen = torch.tensor(json.loads(table.schema.metadata[SEEN_KEY]), dtype=torch.bool)
-            g = _as_tensor(table["g"], len(seen)) if "g" in table.column_names else None
-            labels = torch.from_numpy(table["label"].to_numpy().copy())
-            return cls(o=_as_tensor(table["o"], len(seen)), g=g, labels=labels, seen=seen)
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            return _read(path)
+        except (*FAULTS, RuntimeError, pa.ArrowException) as error:
             raise DataError(
-                f"{path} cannot be read as saved logits ({error}), but must be a Parquet file with "
-                f"columns o, label and the metadata {SEEN_KEY.decode()}",
+                f"{path} cannot be read as saved logits ({shortened(error)}), but must be a "
+                f"Parquet file with columns o, label and the metadata {SEEN_KEY.decode()}",
                 "evaluate the run again to write its logits anew",
             ) from error
+
+
+def _read(path: Path) -> Logits:
+    """What a file holds, once its own counts agree with each other and with its size."""
+    with pq.ParquetFile(path) as file:
+        _check_size(file.metadata, path.stat().st_size)
+        seen = torch.tensor(json.loads(file.schema_arrow.metadata[SEEN_KEY]), dtype=torch.bool)
+        if seen.ndim != 1 or not len(seen):
+            raise ValueError(f"{SEEN_KEY.decode()} is no list of classes")
+        _check_types(file.schema_arrow, len(seen))
+        table = file.read()
+    g = _as_tensor(table["g"], len(seen)) if "g" in table.column_names else None
+    labels = torch.from_numpy(table["label"].to_numpy().copy())
+    o = _as_tensor(table["o"], len(seen))
+    if len(o) != len(labels) or (g is not None and len(g) != len(o)):
+        raise ValueError(f"it has {len(o)} rows of o for {len(labels)} labels")
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(seen):
+        raise ValueError(f"its labels are not all in 0..{len(seen) - 1}")
+    return Logits(o=o, g=g, labels=labels, seen=seen)
+
+
+def _check_size(found: Any, size_bytes: int) -> None:
+    """A few bytes of a compressed column may stand for any number of them."""
+    groups = [found.row_group(index) for index in range(found.num_row_groups)]
+    total = sum(group.total_byte_size for group in groups)
+    if not 0 <= total <= MAX_RATIO * size_bytes:
+        raise ValueError(f"it has {size_bytes} bytes, but they stand for {total}")
+
+
+def _check_types(schema: Any, num_classes: int) -> None:
+    for name in {"o", "g"} & set(schema.names):
+        found = schema.field(name).type
+        if not pa.types.is_fixed_size_list(found) or found.list_size != num_classes:
+            raise TypeError(f"{name} is of {found}, but must be lists of {num_classes} scores")
+        if not pa.types.is_floating(found.value_type):
+            raise TypeError(f"{name} holds {found.value_type}, but must hold scores")
 
 
 def _as_lists(scores: Float[Tensor, "N K"]) -> Any:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import pyarrow as pa
 from pyarrow import fs
 
 from drmn.errors import StoreAwayError, StoreError
@@ -56,7 +55,9 @@ def open_place(place: str, attempts: int = ATTEMPTS) -> tuple[fs.FileSystem, str
         )
     try:
         system, path = fs.FileSystem.from_uri(place)
-    except (pa.ArrowInvalid, OSError) as error:
+        if not path.strip("/") and not isinstance(system, fs.LocalFileSystem):
+            raise ValueError("it names no bucket")
+    except (ValueError, OSError) as error:  # pa.ArrowInvalid among them
         raise StoreError(
             f"{shown(place)!r} is no place that files can be kept in: "
             + str(error).replace(place, shown(place)),
@@ -87,7 +88,12 @@ def without_password(text: str) -> str:
 
 def has_credentials(place: str) -> bool:
     """Whether a URI names a user or a password."""
-    return "://" in place and "@" in urlsplit(place).netloc
+    if "://" not in place:
+        return False
+    try:
+        return "@" in urlsplit(place).netloc
+    except ValueError:  # an address that is none may hold some all the same
+        return "@" in place
 
 
 @dataclass(frozen=True, kw_only=True)

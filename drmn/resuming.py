@@ -1,18 +1,42 @@
 """Whether a checkpoint may be gone on from by a run of given settings."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from drmn.checkpoint import check_same
 from drmn.config import Config
 from drmn.config_tree import Scalar
+from drmn.errors import CheckpointError
 from drmn.loss_schedule import until
+from drmn.reading import FAULTS, shortened
 
 MAY_DIFFER = ("training.epochs", "inference")
 """Settings that a run may be resumed with another value of: no weight depends on them."""
 
 _SCHEDULE = "loss.schedule"
+
+
+@contextmanager
+def loading(file: Path) -> Iterator[None]:
+    """A whole checkpoint may yet hold something else than this run's state.
+
+    Raises:
+        CheckpointError: it does, in place of whatever loading it raises.
+    """
+    try:
+        yield
+    except (CheckpointError, torch.OutOfMemoryError):
+        raise
+    except (*FAULTS, RuntimeError) as error:
+        raise CheckpointError(
+            f"the checkpoint {file} holds no state of this run ({shortened(error)})",
+            "resume from the checkpoint before it, or start the run anew",
+        ) from error
 
 
 def check_resumable(

@@ -7,12 +7,14 @@ tensors and plain values are stored, hence ``weights_only`` loading suffices.
 import hashlib
 import io
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from drmn.archives import UNREADABLE, check_torch
 from drmn.atomic import replacing
 
 _SEAL = b"\ndrmn-sha256:"
@@ -49,8 +51,12 @@ def read_sealed(path: Path) -> dict[str, Any]:
     if seal != _SEAL + hashlib.sha256(data).hexdigest().encode():
         raise SealError("does not match its checksum: it was altered after it was written")
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:
+        check_torch(io.BytesIO(data), len(data))
+        with warnings.catch_warnings():  # of what torch.save here never writes
+            warnings.simplefilter("error", UserWarning)
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, UserWarning, *UNREADABLE) as error:
         raise SealError("holds more than tensors and plain values") from error
-    assert isinstance(content, dict)
+    if not isinstance(content, dict):
+        raise SealError(f"holds {type(content).__name__}, but must hold named values")
     return content

@@ -40,7 +40,7 @@ from drmn.losses import total_loss
 from drmn.optimisation import Optimisation
 from drmn.pipeline import Inputs, Pipeline
 from drmn.prefetch import Prefetch
-from drmn.resuming import MAY_DIFFER, check_resumable
+from drmn.resuming import MAY_DIFFER, check_resumable, loading
 from drmn.seeding import derive_seed, seeded
 
 CPU = torch.device("cpu")
@@ -183,7 +183,8 @@ class Trainer:
             CheckpointError: there is none, it is damaged, or see :meth:`load_state`.
         """
         file, state = load_latest(path) if path.is_dir() else (path, load_checkpoint(path))
-        self.load_state(state, origin=str(file), may_differ=may_differ)
+        with loading(file):
+            self.load_state(state, origin=str(file), may_differ=may_differ)
 
     def _train_steps(self, epoch: int) -> tuple[dict[str, float], float]:
         """Mean losses, and seconds waited for data."""

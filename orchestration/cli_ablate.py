@@ -40,8 +40,10 @@ def ablate(
     rows: Annotated[
         str | None, typer.Option(help="Run these rows alone, separated by commas.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many, from --first-seed.")] = 5,
-    first_seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many, from --first-seed.")] = 5,
+    first_seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="The first of the seeds.")
+    ] = 0,
     tune_each: Annotated[
         int, typer.Option(min=0, help="Trials of every row's own search; 0: the preset's values.")
     ] = 0,

@@ -111,6 +111,7 @@ def sweep(
         int,
         typer.Option(
             min=1,
+            max=1000,
             help="The winner is trained on trainval and tested once for each of so many seeds.",
             rich_help_panel=_FINAL,
         ),

@@ -45,7 +45,7 @@ def train(
     from orchestration.levels import prepare_levels
     from orchestration.single_run import SingleRun, train_single
 
-    if out.exists() and any(out.iterdir()) and not resume:
+    if _holds_files(out) and not resume:
         raise ConfigError(f"the folder {out} is not empty", "give --resume, or another --out")
     given = FeatureChoice.of(features, weights)
     chosen = {"backbone.name": backbone, "data.image_size": image_size, **given.chosen}
@@ -75,6 +75,15 @@ def train(
         print_json({"folder": str(out), **content})
     else:
         _print_scores(content, out, result_console())
+
+
+def _holds_files(out: Path) -> bool:
+    try:
+        return out.exists() and any(out.iterdir())
+    except OSError as error:
+        raise ConfigError(
+            f"{out} cannot be a folder for results: {error.strerror}", "give another --out"
+        ) from error
 
 
 def _print_scores(content: dict[str, Any], out: Path, console: Console) -> None:

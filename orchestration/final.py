@@ -17,6 +17,7 @@ from drmn.data.dataset import load_dataset
 from drmn.data.splits import test_split
 from drmn.metrics import score
 from drmn.presets import preset
+from drmn.reading import reading
 from drmn.training import Trainer
 from orchestration.levels import open_levels
 from orchestration.provenance.load import LoadMeter
@@ -51,11 +52,17 @@ class FinalResult:
 
     @classmethod
     def load(cls, folder: Path) -> "FinalResult":
-        """Inverse of :meth:`save`."""
-        content = json.loads((folder / SCORES_FILE).read_text())
+        """Inverse of :meth:`save`.
+
+        Raises:
+            DataError: ``scores.json`` is damaged.
+        """
         paths = [path for path in sorted(folder.iterdir()) if not is_temporary(path)]
-        files = {path.name: path.read_bytes() for path in paths if path.name != SCORES_FILE}
-        return cls(**content, files=files)
+        remedy = f"remove the folder {folder}; the run is then made again on resume"
+        with reading(folder / SCORES_FILE, "a final run's scores", remedy):
+            content = json.loads((folder / SCORES_FILE).read_text())
+            files = {path.name: path.read_bytes() for path in paths if path.name != SCORES_FILE}
+            return cls(**content, files=files)
 
 
 @dataclass(frozen=True, kw_only=True)

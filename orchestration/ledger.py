@@ -11,7 +11,9 @@ from ray.tune.result import NODE_IP
 from drmn.atomic import append_line
 from drmn.config_tree import Scalar
 from drmn.errors import DataError, DrmnError
+from drmn.reading import FAULTS, shortened
 from orchestration.events import SINCE, Change, Fate
+from orchestration.ledger_entries import checked_entry
 from orchestration.objective import gain, gains
 
 LEDGER_FILE = "ledger.jsonl"
@@ -133,21 +135,34 @@ class Ledger:
         return sorted(by_epoch, key=lambda each: gains(objectives, each.metrics), reverse=True)
 
     def histories(self) -> dict[str, TrialHistory]:
-        """Every started trial with all of its epochs, each once, and its fate if it has one."""
+        """Every started trial with all of its epochs, each once, and its fate if it has one.
+
+        Raises:
+            DataError: a line is damaged, or one that it needs is absent.
+        """
         histories: dict[str, TrialHistory] = {}
         for entry in self._entries():
             if "overrides" in entry:
                 new = TrialHistory(overrides=entry["overrides"])
                 histories.setdefault(entry["trial"], new).go_on()
-            elif "change" in entry:
-                raw = {key: entry["change"][key] for key in ("epoch", "donor", "overrides")}
-                histories[entry["trial"]].changes[raw["epoch"]] = Change(**raw)
-            elif "epoch" in entry:
-                histories[entry["trial"]].epochs.setdefault(entry["epoch"], entry["metrics"])
-            elif "fate" in entry:
-                histories[entry["trial"]].fate = Fate(entry["fate"])
-                histories[entry["trial"]].reason = entry["reason"]
+            elif "trial" in entry:
+                self._extend(histories, entry)
         return histories
+
+    def _extend(self, histories: dict[str, TrialHistory], entry: dict[str, Any]) -> None:
+        if entry["trial"] not in histories:
+            raise DataError(
+                f"{self._file}: the trial {entry['trial']!r} goes on, but has not begun",
+                "restore the line that began it, or remove those of that trial",
+            )
+        history = histories[entry["trial"]]
+        if "change" in entry:
+            raw = {key: entry["change"][key] for key in ("epoch", "donor", "overrides")}
+            history.changes[raw["epoch"]] = Change(**raw)
+        elif "epoch" in entry:
+            history.epochs.setdefault(entry["epoch"], entry["metrics"])
+        elif "fate" in entry:
+            history.fate, history.reason = Fate(entry["fate"]), entry["reason"]
 
     def epochs(self) -> list[tuple[str, int, dict[str, float]]]:
         """Trial, epoch and metrics in the order epochs ended; one that was repeated, once."""
@@ -167,18 +182,17 @@ class Ledger:
     def _entries(self) -> list[dict[str, Any]]:
         if not self._file.exists():
             return []
-        lines = self._file.read_text().split("\n")
+        lines = self._file.read_bytes().split(b"\n")
         return [
             self._parsed(number, line)  # what follows the last "\n" was cut off
             for number, line in enumerate(lines[:-1], start=1)
         ]
 
-    def _parsed(self, number: int, line: str) -> dict[str, Any]:
+    def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            entry: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError as error:
+            return checked_entry(json.loads(line))
+        except FAULTS as error:
             raise DataError(
-                f"{self._file}: line {number} is damaged ({error})",
+                f"{self._file}: line {number} is damaged ({shortened(error)})",
                 "remove that line: the epoch it held is trained again on resume",
             ) from error
-        return entry

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from drmn.atomic import is_temporary
 from drmn.errors import ConfigError, DataError, StoreError
+from drmn.reading import file_name, reading
 from orchestration.artifacts import ArtifactStore, Encryption
 from orchestration.checkpoints import check_writable
 from orchestration.settings import RESULT_STORE, Settings
@@ -79,19 +80,28 @@ def fetch_sweep(name: str, folder: Path, store: ArtifactStore) -> int:
     Raises:
         ConfigError: no such sweep was published.
         StoreError: a file is absent, cannot be read or has other bytes.
-        DataError: the index names files outside the folder.
+        DataError: the index is damaged, or names files outside the folder.
     """
     data = store.read(_index_name(name))
     if data is None:
         raise ConfigError(
             f"the store has no sweep {name!r}", "sweeps are published when they end; see its name"
         )
-    index: dict[str, str] = json.loads(data)
+    index = _index(name, data)
     for relative, digest in index.items():
-        if PurePosixPath(relative).is_absolute() or ".." in PurePosixPath(relative).parts:
-            raise DataError(f"the index of {name!r} names {relative!r}, which leaves its folder")
         store.get(digest, folder / relative)
     return len(index)
+
+
+def _index(name: str, data: bytes) -> dict[str, str]:
+    """SHA-256 of each file by its path in the sweep's folder."""
+    with reading(f"the index of {name!r}", "an index of files", "publish the sweep again"):
+        index = {str(path): file_name(digest) for path, digest in json.loads(data).items()}
+    for relative in index:
+        path = PurePosixPath(relative)
+        if not path.parts or path.is_absolute() or {"..", "\0"} & {*path.parts, *relative}:
+            raise DataError(f"the index of {name!r} names {relative!r}, which leaves its folder")
+    return index
 
 
 def _index_name(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from drmn.atomic import replacing
 from drmn.config import Config
-from drmn.errors import ConfigError, DataError
+from drmn.errors import ConfigError
+from drmn.reading import reading
 from orchestration.pruning_rule import PruningRule
 from orchestration.request import Resources, SweepRequest
 from orchestration.retention_rule import Retention
@@ -95,11 +96,8 @@ def load_request(folder: Path) -> SweepRequest:
             f"{', '.join(known) or 'none'}",
             f"{hint}list them with `drmn runs list`",
         )
-    try:
-        content = json.loads(path.read_text())
-        return _from_json(content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a sweep's request ({error!r})") from error
+    with reading(path, "a sweep's request", "fetch it from a copy, or begin the sweep anew"):
+        return _from_json(json.loads(path.read_text()))
 
 
 def _from_json(content: dict[str, Any]) -> SweepRequest:

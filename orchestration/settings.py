@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from drmn.errors import ConfigError
 from drmn.places import ATTEMPTS
+from drmn.reading import file_name
 
 HOME = "DRMN_HOME"
 DATA_ROOT = "DRMN_DATA_ROOT"
@@ -36,6 +37,7 @@ PASSWORD_FILE = "PGPASSFILE"
 STORE_WAIT = "DRMN_STORE_WAIT_S"
 WORKER_WAIT = "DRMN_WORKER_WAIT_S"
 PRETEND_GPUS = "DRMN_PRETEND_GPUS"
+_MAX_NAME_BYTES = 200
 _CA_OPTION = "tls_ca_file_path"
 
 
@@ -85,12 +87,35 @@ class Settings:
         return self.home / "cache"
 
     def sweep_folder(self, sweep: str) -> Path:
-        """The driver's own files of one sweep."""
-        return self.home / "sweeps" / sweep
+        """The driver's own files of one sweep.
+
+        Raises:
+            ConfigError: its name leads elsewhere.
+        """
+        return self.home / "sweeps" / _name("sweep", sweep)
 
     def study_folder(self, study: str) -> Path:
-        """The files of one ablation study."""
-        return self.home / "studies" / study
+        """The files of one ablation study.
+
+        Raises:
+            ConfigError: its name leads elsewhere.
+        """
+        return self.home / "studies" / _name("study", study)
+
+
+def _name(what: str, name: str) -> str:
+    """``name``, if it names a folder right here."""
+    try:
+        file_name(name)
+        if len(name.encode()) > _MAX_NAME_BYTES:
+            raise ValueError("too long")
+    except ValueError as error:
+        raise ConfigError(
+            f"the {what}'s name is {name[:_MAX_NAME_BYTES]!r}, but must be that of a folder: "
+            f"without '/', '..' and with at most {_MAX_NAME_BYTES} bytes",
+            "give its name, not a path",
+        ) from error
+    return name
 
 
 def read_settings(

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from drmn.data.layouts.text import read_text
 from drmn.errors import DataError
 
 NAME_FILES = ("attributes.txt", "predicates.txt")
@@ -20,7 +21,7 @@ def read_attribute_names(root: Path, num_attributes: int) -> tuple[str, ...]:
     path = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
     if path is None:
         return _placeholders(num_attributes)
-    names = _unnumbered([line for line in _text(path).splitlines() if line.strip()])
+    names = _unnumbered([line for line in read_text(path).splitlines() if line.strip()])
     if len(names) != num_attributes:
         raise DataError(
             f"{path} has {len(names)} names, but `att` has {num_attributes} attributes",
@@ -36,13 +37,6 @@ def has_attribute_names(names: tuple[str, ...]) -> bool:
 
 def _placeholders(num_attributes: int) -> tuple[str, ...]:
     return tuple(f"attribute {number}" for number in range(1, num_attributes + 1))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: {error}", "save it as UTF-8") from error
 
 
 def _unnumbered(lines: list[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 
 from drmn.data.mat5 import MatDamageError, Value, read_variables
 from drmn.errors import DataError
+from drmn.reading import FAULTS
 
 _LARGEST_EXACT = 2**53  # of whole numbers in float64
 
@@ -91,7 +92,7 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, Value]:
         raise DataError(f"{path} is absent", "take it from the xlsa17 proposed splits")
     try:
         return read_variables(path, names)
-    except (MatDamageError, OSError) as error:
+    except (MatDamageError, *FAULTS) as error:
         raise DataError(
             f"{path} is truncated or not a usable MATLAB file: {error}",
             "download it again; a file of version 7.3 must be saved again with `save -v7`",

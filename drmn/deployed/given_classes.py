@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from drmn.data.layouts.text import MAX_TEXT_BYTES
 from drmn.errors import DataError
 
 CLASS_COLUMN = "class"
@@ -38,6 +39,8 @@ def read_classes(
         DataError: it cannot be read, or see there.
     """
     try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise OSError(f"it has over {MAX_TEXT_BYTES} bytes")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
@@ -59,7 +62,7 @@ def parse_classes(
         DataError: an attribute is missing, unknown or given twice; a value is no finite number; a
             class has no name, only zeros, or a name that is taken.
     """
-    header, *lines = [line for line in csv.reader(io.StringIO(text)) if any(line)] or [[]]
+    header, *lines = _rows(text, origin)
     header = [cell.strip() for cell in header]
     _check_header(header, attribute_names, origin)
     if not lines:
@@ -79,6 +82,13 @@ def parse_classes(
         rows.append(_values(name, cells, attribute_names, origin))
     attributes = torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float64), dim=1)
     return GivenClasses(names=tuple(names), attributes=attributes.float())
+
+
+def _rows(text: str, origin: str) -> list[list[str]]:
+    try:
+        return [line for line in csv.reader(io.StringIO(text)) if any(line)] or [[]]
+    except csv.Error as error:
+        raise DataError(f"{origin} is no CSV: {error}", "give a CSV file in UTF-8") from error
 
 
 def _check_header(header: list[str], attribute_names: Sequence[str], origin: str) -> None:

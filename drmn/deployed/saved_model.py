@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float32, Shaped
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from drmn.config import Config
 from drmn.data import transforms
 from drmn.errors import ConfigError, DataError
 from drmn.model.levels import LevelSpec
+from drmn.reading import FAULTS
 from drmn.sealed import SealError, read_sealed, write_sealed
 
 MODEL_FILE = "model.drmn"
@@ -115,7 +117,7 @@ def load_model(path: Path) -> SavedModel:
         return _assemble(content, about)
     except SealError as error:
         raise _unusable(file, str(error)) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (*FAULTS, ConfigError) as error:
         if isinstance(error, DataError):
             raise
         raise _unusable(file, f"is no model that can be read ({_reason(error)})") from error
@@ -123,10 +125,11 @@ def load_model(path: Path) -> SavedModel:
 
 def _assemble(content: Mapping[str, Any], about: Mapping[str, Any]) -> SavedModel:
     backbone = content["backbone"]
+    _check_tensors(content)
     return SavedModel(
         config=Config.from_flat(about["config"]),
-        class_names=tuple(about["class_names"]),
-        attribute_names=tuple(about["attribute_names"]),
+        class_names=_texts(about["class_names"]),
+        attribute_names=_texts(about["attribute_names"]),
         attributes=content["attributes"],
         seen=content["seen"],
         specs=tuple(LevelSpec(**spec) for spec in about["specs"]),
@@ -135,6 +138,27 @@ def _assemble(content: Mapping[str, Any], about: Mapping[str, Any]) -> SavedMode
         backbone=None if backbone is None else SavedBackbone(**backbone),
         record=Record(**about["record"]),
     )
+
+
+def _texts(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("names are no list of texts")
+    return tuple(names)
+
+
+def _check_tensors(content: Mapping[str, Any]) -> None:
+    """Of the right kind and size for each other; weights are compared as they are loaded."""
+    attributes, seen, backbone = content["attributes"], content["seen"], content["backbone"]
+    entries = {} if backbone is None else backbone["entries"]
+    for tensors in (content["weights"], entries, {"attributes": attributes, "seen": seen}):
+        if not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()):
+            raise TypeError("its weights are no tensors by name")
+    about = json.loads(content["about"])
+    wanted = (len(about["class_names"]), len(about["attribute_names"]))
+    if tuple(attributes.shape) != wanted or tuple(seen.shape) != wanted[:1]:
+        raise ValueError(f"its attributes are {tuple(attributes.shape)}, but must be {wanted}")
+    if attributes.dtype != torch.float32 or seen.dtype != torch.bool:
+        raise TypeError(f"its attributes and seen are {attributes.dtype} and {seen.dtype}")
 
 
 def _check_readable(file: Path, about: Mapping[str, Any]) -> None:

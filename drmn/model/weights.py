@@ -11,7 +11,7 @@ the sprites became worse (0.55 against 0.60, and 0.64 against 0.78).
 import hashlib
 import pickle
 import re
-import zipfile
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,12 +21,19 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from drmn import vision
+from drmn.archives import UNREADABLE, check_npz, check_torch
 from drmn.errors import DataError
 
 RANDOM = "none"
 IMAGENET = "imagenet"
 _RANDOM_SEED = 0
 _MAX_LISTED = 3
+_MAX_REASON = 300
+_FETCH = "fetch the file again and compare its size or checksum with the source"
+_CONVERT = (
+    "it holds pickled objects; where you trust the file, load it with allow_pickle=True and keep "
+    "its arrays of numbers: numpy.savez(NEW, **{name: array.astype('float32') ...})"
+)
 
 _CLASSIFIERS = ("fc", "classifier")
 _BATCH_COUNTER = "num_batches_tracked"  # plays no part where batch norm has a momentum
@@ -92,16 +99,28 @@ def _read_file(path: Path) -> dict[str, Tensor]:
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
     try:
+        check_npz(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        with path.open("rb") as file:
+            check_torch(file, path.stat().st_size)
+        with warnings.catch_warnings():  # of pickle protocols that others use
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"the weights file {path} cannot be read: its pickle names more than tensors, "
+            "and no code of it is run here",
+            "where you trust the file, load it as its authors say, and keep the tensors alone: "
+            "torch.save(network.state_dict(), NEW)",
+        ) from error
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise DataError(
@@ -112,10 +131,10 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = str(error).partition("\n")[0] or type(error).__name__
+    reason = str(error).partition("\n")[0][:_MAX_REASON] or type(error).__name__
     return DataError(
         f"the weights file {path} cannot be read: {reason}",
-        "fetch the file again and compare its size or checksum with the source",
+        _CONVERT if "allow_pickle" in reason else _FETCH,
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from drmn.atomic import replacing
-from drmn.errors import ConfigError, DataError
+from drmn.errors import ConfigError
+from drmn.reading import reading
 from orchestration.planning.calibration import Calibration
 from orchestration.planning.disk import free_bytes
 from orchestration.planning.expectation import Expectation
@@ -177,11 +178,10 @@ def comparison(request: SweepRequest, folder: Path, *, epochs: int, wall_s: floa
     path = folder / PLAN_FILE
     if not path.exists():
         return ""
-    try:
+    with reading(path, "a plan", "remove the file"):
         content = json.loads(path.read_text())
-        planned = (content["pruned"]["epochs"], content["wall_s"], content["request"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a plan ({error!r})", "remove the file") from error
+        epochs_s = float(content["pruned"]["epochs"]), float(content["wall_s"])
+        planned = (*epochs_s, content["request"])
     if planned[2] != fingerprint(request):
         return ""
     line = f"planned {planned[0]:.0f} epochs, real {epochs}"

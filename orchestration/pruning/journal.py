@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from drmn.atomic import append_line
-from drmn.errors import DataError
+from drmn.reading import reading
 from orchestration.pruning.rule import Rule
 
 JOURNAL_FILE = "pruning.jsonl"
@@ -53,11 +53,7 @@ def _read(file: Path) -> list[tuple[str, int, float]]:
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         os.truncate(file, len(whole))
-    try:
-        reports = [json.loads(line) for line in whole.decode().splitlines()]
+    remedy = "remove the file to forget them: trials of a resumed sweep are then compared anew"
+    with reading(file, "a journal of reports to a pruning rule", remedy):
+        reports = [json.loads(line) for line in whole.decode().split("\n")[:-1]]
         return [(str(trial), int(epoch), float(value)) for trial, epoch, value in reports]
-    except (ValueError, TypeError) as error:
-        raise DataError(
-            f"{file}: not a journal of reports to a pruning rule ({error!r})",
-            "remove the file to forget them: trials of a resumed sweep are then compared anew",
-        ) from error

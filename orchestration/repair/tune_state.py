@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 
 from drmn.atomic import replacing
 from drmn.places import open_place, shown, store_errors
+from drmn.reading import FAULTS
 from orchestration.checkpoints import TRIAL_FOLDER, attempt_name
 from orchestration.repair.truth import Difference
 
@@ -99,9 +100,14 @@ class TuneStates:
         try:
             content: dict[str, Any] = json.loads(text)
             content["trial_data"] = [
-                (json.loads(state), json.loads(metadata))
+                (_state(json.loads(state)), json.loads(metadata))
                 for state, metadata in content["trial_data"]
             ]
-        except (ValueError, KeyError, TypeError):
+        except FAULTS:
             return None
         return content
+
+
+def _state(found: dict[str, Any]) -> dict[str, Any]:
+    """With the two entries that are used here."""
+    return {**found, "status": found["status"], "relative_logdir": str(found["relative_logdir"])}

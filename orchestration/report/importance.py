@@ -12,6 +12,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from drmn.names import OBJECTIVE, TIME_EPOCH_S
+from drmn.reading import reading
 from orchestration.ledger import LEDGER_FILE, Ledger
 from orchestration.report.drawing import OKABE_ITO, Picture, grid
 from orchestration.report.results import Results
@@ -54,7 +55,8 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
 def _open(settings: Settings, folder: Path, name: str) -> optuna.Study:
     storage = open_storage(settings.study_storage, folder / STUDY_FILE)
-    return optuna.load_study(study_name=name, storage=storage)
+    with reading(folder / STUDY_FILE, f"a storage of the study {name!r}"):
+        return optuna.load_study(study_name=name, storage=storage)
 
 
 def _search_figure(

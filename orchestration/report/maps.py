@@ -7,9 +7,11 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from PIL import Image
 
+from drmn.archives import UNREADABLE, check_npz
 from drmn.data.dataset import Dataset, load_dataset
 from drmn.data.images import images
 from drmn.errors import ConfigError, DataError
+from drmn.reading import shortened
 from orchestration.report.drawing import SEQUENTIAL, Picture, figure, grid
 from orchestration.report.results import Cell, Results
 from orchestration.report.shown import Shown
@@ -24,9 +26,21 @@ Explained = dict[str, np.ndarray]
 
 
 def load_explained(folder: StudyFolder, cell: Cell) -> Explained:
-    """What the first seed of a cell looked at."""
-    with np.load(folder.training(cell.first.key) / EXPLANATION_FILE, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    """What the first seed of a cell looked at.
+
+    Raises:
+        DataError: its file is absent or damaged.
+    """
+    path = folder.training(cell.first.key) / EXPLANATION_FILE
+    try:
+        check_npz(path)
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except UNREADABLE as error:
+        raise DataError(
+            f"{path} cannot be read ({shortened(error)})",
+            "remove the training's folder; the study's command makes it again",
+        ) from error
 
 
 def attention_figures(

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
+from orchestration.plain_yaml import read_yaml, shown
 from search_spaces.domain import Choice, SearchSpace
 
 _FORMAT = "write a YAML list with one mapping per trial, such as `- {lambda_sc: 0.1, beta: 0.3}`"
@@ -33,10 +32,7 @@ def read_enqueued(
 
 
 def _entries(path: Path) -> list[object]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})", _FORMAT) from error
+    content = read_yaml(path, _FORMAT)
     if not isinstance(content, list) or not content:
         raise ConfigError(f"{path}: holds {type(content).__name__}, but must be a list", _FORMAT)
     return content
@@ -44,7 +40,7 @@ def _entries(path: Path) -> list[object]:
 
 def _values(place: str, entry: object, space: SearchSpace) -> dict[str, Scalar]:
     if not isinstance(entry, dict) or not entry:
-        raise ConfigError(f"{place}: is {entry!r}, but must map settings to values", _FORMAT)
+        raise ConfigError(f"{place}: is {shown(entry)}, but must map settings to values", _FORMAT)
     values: dict[str, Scalar] = {}
     for name, value in entry.items():
         path = _path(place, str(name), space)
@@ -52,7 +48,7 @@ def _values(place: str, entry: object, space: SearchSpace) -> dict[str, Scalar]:
             raise ConfigError(f"{place}: {path} is given twice")
         domain = space[path]
         if not _is_scalar(value) or not domain.contains(value):
-            raise ConfigError(f"{place}: {path} is {value!r}, but must be in {domain}")
+            raise ConfigError(f"{place}: {path} is {shown(value)}, but must be in {domain}")
         values[path] = value if isinstance(domain, Choice) else float(value)
     return values
 
@@ -65,7 +61,7 @@ def _path(place: str, name: str, space: SearchSpace) -> str:
     paths = [path for path in space if name in (path, path.rpartition(".")[2])]
     if len(paths) != 1:
         raise ConfigError(
-            f"{place}: {name!r} names {len(paths)} of the searched settings, but must name one",
+            f"{place}: {shown(name)} is {len(paths)} of the searched settings, but must be one",
             f"use one of: {', '.join(space)}",
         )
     return paths[0]

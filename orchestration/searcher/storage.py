@@ -12,13 +12,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from drmn.atomic import cut_partial_line
 from drmn.errors import ConfigError
+from drmn.reading import reading
 
 STUDY_FILE = "study.journal"
 """Name of the Optuna journal in a sweep's folder."""
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
-    """The RDB at ``url``, or the journal file where there is no URL."""
+    """The RDB at ``url``, or the journal file where there is no URL.
+
+    Raises:
+        ConfigError: the database cannot be opened.
+        DataError: the journal is damaged.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url:
         try:
@@ -26,7 +32,9 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
         except (ImportError, SQLAlchemyError, StorageInternalError) as error:
             raise _cannot_open(error) from error
     journal.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(journal), WholeLinesLock(journal)))
+    remedy = "restore it from a copy, or begin the sweep anew under another --name"
+    with reading(journal, "a journal of Optuna's", remedy):
+        return JournalStorage(JournalFileBackend(str(journal), WholeLinesLock(journal)))
 
 
 class WholeLinesLock(JournalFileSymlinkLock):

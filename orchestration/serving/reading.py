@@ -30,9 +30,14 @@ def find_model(place: Path) -> Path:
     Raises:
         DataError: it is absent, or a folder with none or several below it.
     """
-    if not place.is_dir():
-        return place
-    found = sorted(place.rglob(MODEL_FILE))
+    try:
+        if not place.is_dir():
+            return place
+        found = sorted(place.rglob(MODEL_FILE))
+    except OSError as error:
+        raise DataError(
+            f"the model {place} cannot be read: {error.strerror}", "name a file or a folder"
+        ) from error
     if len(found) == 1:
         return found[0]
     direct = place / MODEL_FILE

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drmn.atomic import replacing
-from drmn.errors import ConfigError, DataError
+from drmn.errors import ConfigError
+from drmn.reading import reading
 
 USAGE_FILE = "usage.json"
 """Its name in a sweep's folder."""
@@ -112,11 +113,6 @@ def _in_words(hours: float) -> str:
 def _read(file: Path) -> tuple[float, float]:
     if not file.exists():
         return 0.0, 0.0
-    try:
+    with reading(file, "a sweep's usage", "remove the file to count the budget from nothing"):
         content = json.loads(file.read_text())
         return float(content["wall_h"]), float(content["gpu_h"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{file}: not a sweep's usage ({error!r})",
-            "remove the file to count the budget from nothing",
-        ) from error

@@ -14,12 +14,14 @@ from filelock import FileLock, Timeout
 
 from drmn.atomic import replacing
 from drmn.errors import ConfigError, DrmnError
+from drmn.reading import FAULTS
 
 LOCK_FILE = "driver.lock"
 DRIVER_FILE = "driver.json"
 """Their names in a sweep's folder; the lock is gone with its process, the file may be left."""
 _POLL_S = 0.1
 _GRACE_S = 2.0
+_PID_LIMIT = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +97,21 @@ def _recorded(folder: Path) -> Driver | None:
     """What the lock's holder wrote, given a moment to write it."""
     deadline = time.monotonic() + _GRACE_S
     while time.monotonic() < deadline and _is_locked(folder):
-        try:
-            driver = Driver(**json.loads((folder / DRIVER_FILE).read_text()))
-        except (OSError, ValueError, TypeError):
-            driver = None
+        driver = _read(folder)
         if driver is not None and not _is_stale(driver):
             return driver
         time.sleep(_POLL_S)
     return None
+
+
+def _read(folder: Path) -> Driver | None:
+    """What is written there; None where it is no process: 0 and below are groups of them."""
+    try:
+        found = json.loads((folder / DRIVER_FILE).read_text())
+        host, pid, started = str(found["host"]), int(found["pid"]), str(found["started"])
+    except FAULTS:
+        return None
+    return Driver(host=host, pid=pid, started=started) if 1 < pid < _PID_LIMIT else None
 
 
 def _is_stale(driver: Driver) -> bool:

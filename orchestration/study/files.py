@@ -14,6 +14,7 @@ from drmn.config import Config
 from drmn.config_tree import Scalar
 from drmn.errors import ConfigError
 from drmn.logits import Logits
+from drmn.reading import reading
 from drmn.variants import Variant
 from orchestration.study.definition import Comparison, Run, Study, run_of
 
@@ -88,8 +89,9 @@ class StudyFolder:
         return (self.training(key) / RESULT_FILE).is_file()
 
     def result(self, key: str) -> TrainingResult:
-        content = json.loads((self.training(key) / RESULT_FILE).read_text())
-        return TrainingResult(**content)
+        file = self.training(key) / RESULT_FILE
+        with reading(file, "a training's result", "remove it; the training is then made again"):
+            return TrainingResult(**json.loads(file.read_text()))
 
     def logits(self, key: str) -> Logits:
         return Logits.load(self.training(key) / LOGITS_FILE)
@@ -105,7 +107,8 @@ class StudyFolder:
     def logged(self, key: str) -> list[str]:
         """Hashes of the configurations for which a training is in MLflow."""
         file = self.training(key) / "logged.json"
-        return list(json.loads(file.read_text())) if file.is_file() else []
+        with reading(file, "a list of what is in MLflow", "remove it; it is then logged again"):
+            return list(json.loads(file.read_text())) if file.is_file() else []
 
     def mark_logged(self, key: str, hashes: list[str]) -> None:
         _write_json(self.training(key) / "logged.json", hashes)
@@ -115,6 +118,7 @@ class StudyFolder:
 
         Raises:
             ConfigError: there is no study here.
+            DataError: the file is no record.
         """
         file = self.path / RECORD_FILE
         if not file.is_file():
@@ -123,8 +127,9 @@ class StudyFolder:
                 f"there is no study at {self.path}",
                 f"known there: {', '.join(known) or 'none'}; `drmn ablate` makes one",
             )
-        content = json.loads(file.read_text())
-        return StudyRecord(**{**content, "study": _study(content["study"])})
+        with reading(file, "a study's record", "give its `drmn ablate` command again, elsewhere"):
+            content = json.loads(file.read_text())
+            return StudyRecord(**{**content, "study": _study(content["study"])})
 
     def write_record(self, record: StudyRecord) -> None:
         _write_json(self.path / RECORD_FILE, asdict(record))

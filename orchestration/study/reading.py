@@ -17,11 +17,10 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from drmn.config import Config
 from drmn.errors import ConfigError
 from drmn.variants import Variant
+from orchestration.plain_yaml import read_yaml, shown
 from orchestration.study.catalogue import known_study
 from orchestration.study.definition import Comparison, Study
 
@@ -39,9 +38,14 @@ def read_study(text: str) -> Study:
         return known_study(text)
     if not path.is_file():
         raise ConfigError(f"there is no study file {path}")
-    study = _from_python(path) if path.suffix == ".py" else _from_yaml(path)
-    for row in study.rows:
-        row.apply(Config())
+    try:
+        study = _from_python(path) if path.suffix == ".py" else _from_yaml(path)
+        for row in study.rows:
+            row.apply(Config())
+    except ConfigError as error:
+        if str(path) in error.message:
+            raise
+        raise ConfigError(f"{path}: {error.message}", error.remedy) from error
     return study
 
 
@@ -56,10 +60,7 @@ def _from_python(path: Path) -> Study:
 
 
 def _from_yaml(path: Path) -> Study:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
+    content = read_yaml(path, "see docs/own-variant.md for the form of a study's file")
     _check_keys(path, "the file", content, allowed=_KEYS, needed={"rows"})
     if not isinstance(content["rows"], list):
         raise ConfigError(f"{path}: `rows` must be a list of name and set")
@@ -90,10 +91,12 @@ def _comparison(path: Path, pair: Any) -> Comparison:
 
 def _check_keys(path: Path, what: str, found: Any, *, allowed: set[str], needed: set[str]) -> None:
     if not isinstance(found, dict):
-        raise ConfigError(f"{path}: {what} is {found!r}, but must have {', '.join(sorted(needed))}")
+        raise ConfigError(
+            f"{path}: {what} is {shown(found)}, but must have {', '.join(sorted(needed))}"
+        )
     for key in found.keys() - allowed:
         raise ConfigError(
-            f"{path}: {what} has the key {key!r}, but only {', '.join(sorted(allowed))} mean "
+            f"{path}: {what} has the key {shown(key)}, but only {', '.join(sorted(allowed))} mean "
             "something"
         )
     for key in needed - found.keys():

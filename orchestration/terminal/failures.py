@@ -16,6 +16,9 @@ from orchestration.settings import read_settings
 from orchestration.terminal.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
 from orchestration.terminal.manner import error_console, manner
 
+_MAX_SHOWN = 4_000
+"""Characters of a message."""
+
 
 def tell_error(error: DrmnError) -> int:
     """Show what, why and how to mend it; the exit code.
@@ -24,7 +27,7 @@ def tell_error(error: DrmnError) -> int:
     """
     own: int | None = getattr(error, "exit_code", None)
     mark = "" if own is not None else "[bold red]error:[/] "
-    error_console().print(f"{mark}{escape(str(error))}", highlight=False)
+    error_console().print(f"{mark}{escape(_shortened(str(error)))}", highlight=False)
     if manner().verbose:
         error_console().print(escape(_trace(error)), highlight=False)
     if own is not None:
@@ -58,6 +61,12 @@ def tell_unexpected(
 def _summary(kind: type[BaseException], error: BaseException) -> str:
     first = without_password(str(error).strip().partition("\n")[0])
     return f"{kind.__name__}: {first}" if first else kind.__name__
+
+
+def _shortened(text: str) -> str:
+    """What a terminal can show: a value that was given may be endless."""
+    half = _MAX_SHOWN // 2
+    return text if len(text) <= _MAX_SHOWN else f"{text[:half]} ... {text[-half:]}"
 
 
 def _trace(error: BaseException) -> str:

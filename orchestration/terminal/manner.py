@@ -1,7 +1,9 @@
 """How loudly a command speaks, and on which stream: chosen by its ``-v``, ``-q`` and ``--json``."""
 
+import io
 import json
 import logging
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -35,6 +37,8 @@ def set_manner(chosen: Manner) -> None:
     """Have everything from now on speak like this; a command does so when it begins."""
     global _current
     _current = chosen
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     level = logging.INFO if chosen.verbose else logging.WARNING
     logging.getLogger("drmn").setLevel(logging.ERROR if chosen.quiet else level)
     if chosen.verbose:

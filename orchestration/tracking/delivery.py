@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestration.tracking.damaged import usable
 from orchestration.tracking.names import OutageError, RefusedError, WaitingError
 from orchestration.tracking.server import Batch, Found, Point
 
@@ -75,7 +76,7 @@ class Delivery:
     def __call__(self, events: Sequence[Event]) -> None:
         """Each run's events in order; runs in the order in which they first appear."""
         groups: dict[str, list[Event]] = {}
-        for event in events:
+        for event in usable(events, self._refused):
             groups.setdefault(event["run"], []).append(event)
         try:
             for group in groups.values():
@@ -190,7 +191,7 @@ class Upload:
 
     def __call__(self, events: Sequence[Event]) -> None:
         """One by one: what is uploaded twice, after a crash, is the same file."""
-        for event in events:
+        for event in usable(events, self._refused, kind="file"):
             try:
                 self._upload(event)
             except RefusedError as error:

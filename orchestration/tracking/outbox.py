@@ -164,7 +164,7 @@ class Outbox:
             logger.warning("%s; events are kept in %s until it does", error.message, self._folder)
 
     def _refuse(self, event: Event, reason: str) -> None:
-        logger.warning("%s (%s of %s)", reason, event["kind"], event["run"])
+        logger.warning("%s (%s of %s)", reason, event.get("kind"), event.get("run"))
         with self._refusals:
             line = json.dumps({"reason": reason, "event": event})
             append_line(self._folder / "refused.jsonl", line)

@@ -86,9 +86,9 @@ class Spool:
         if b"\n" not in content:
             content = os.pread(self._file, left, start)
             content = content[: content.find(b"\n") + 1]
-        lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+        lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
         events = [_parsed(line) for line in lines]
-        return Window(events=events, end=start + sum(map(len, lines)))
+        return Window(events=events, end=start + sum(map(len, lines)) + len(lines))
 
     def acknowledge(self, window: Window) -> None:
         """``window`` has been delivered; a spool without any other event becomes empty.
@@ -179,7 +179,9 @@ class Spool:
 def _parsed(line: bytes) -> dict[str, Any]:
     """The event; a line that something else damaged is one that will be refused."""
     try:
-        event: dict[str, Any] = json.loads(line)
-    except ValueError:
-        event = {"kind": "damaged", "run": "", "line": line.decode(errors="replace")}
-    return event
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        event = None
+    if isinstance(event, dict):
+        return event
+    return {"kind": "damaged", "run": "", "line": line.decode(errors="replace")}

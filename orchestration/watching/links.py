@@ -9,6 +9,7 @@ from rich.console import Console
 
 from drmn.atomic import replacing
 from drmn.places import without_password
+from drmn.reading import FAULTS
 from orchestration.searcher.storage import STUDY_FILE
 from orchestration.settings import STUDY_STORAGE, Settings
 from orchestration.tracking import ui_command
@@ -71,8 +72,9 @@ def tell_links(
 def load_links(folder: Path, settings: Settings) -> Links:
     """What the sweep's driver wrote; what is known without it, where it wrote nothing."""
     try:
-        return Links(**json.loads((folder / LINKS_FILE).read_text()))
-    except (OSError, ValueError, TypeError):
+        found = json.loads((folder / LINKS_FILE).read_text())
+        return Links(**{name: str(place) for name, place in found.items()})
+    except FAULTS:
         return Links(mlflow="", ray="", optuna=study_command(settings.study_storage, folder))
 
 

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from drmn.data.exclusions import EXCLUDE_FILE
 from drmn.data.store.storage import Storage
 from drmn.errors import DataError
+from drmn.reading import FAULTS, file_name, sha256, shortened
 
 MANIFEST_FILE = "pixels.json"
 QUARANTINE_FILE = "quarantine.json"
@@ -67,17 +69,23 @@ def load_pixel_manifest(storage: Storage) -> PixelManifest | None:
     if data is None:
         return None
     try:
-        content = json.loads(data)
-        shards = tuple(PixelShard(**shard) for shard in content.pop("shards"))
-        manifest = PixelManifest(**content, shards=shards)
-        if min(manifest.image_size, manifest.num_rows, manifest.num_done) < 0:
-            raise ValueError("a size is negative")
-        return manifest
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return _parse(json.loads(data))
+    except FAULTS as error:
         raise DataError(
-            f"{MANIFEST_FILE} in {storage.shown} is damaged: {error}",
+            f"{MANIFEST_FILE} in {storage.shown} is damaged: {shortened(error)}",
             "remove it; all shards are then made again",
         ) from error
+
+
+def _parse(content: dict[str, Any]) -> PixelManifest:
+    shards = tuple(PixelShard(**shard) for shard in content.pop("shards"))
+    manifest = PixelManifest(**content, shards=shards)
+    if min(manifest.image_size, manifest.num_rows, manifest.num_done) < 0:
+        raise ValueError("a size is negative")
+    for shard in shards:
+        file_name(shard.file)
+        sha256(shard.sha256)
+    return manifest
 
 
 def write_report(manifest: PixelManifest, storage: Storage) -> None:

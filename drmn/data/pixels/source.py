@@ -11,6 +11,7 @@ from drmn.data.pixels.manifest import PixelManifest, load_pixel_manifest
 from drmn.data.store.shard_cache import ShardCache
 from drmn.data.store.storage import Storage
 from drmn.errors import DataError
+from drmn.reading import FAULTS
 
 
 class PreparedImages:
@@ -84,13 +85,15 @@ class PreparedImages:
             shard = self._manifest.shards[index]
             path = self._cache.path(self._storage, shard)
             try:
+                types = [pa.int64(), pa.string(), pa.binary(self.image_size**2 * 3)]
                 batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-                batch.validate()
-            except (OSError, pa.ArrowException) as error:
+                batch.validate(full=True)  # texts are found by offsets that the file gives
+                if batch.num_rows != shard.num_rows or batch.schema.types != types:
+                    raise ValueError(f"it holds {batch.num_rows} rows of {batch.schema.types}")
+                if batch.schema.names != ["row", "image", "pixels"]:
+                    raise ValueError(f"its columns are {batch.schema.names}")
+            except (*FAULTS, pa.ArrowException) as error:
                 raise _damaged(path, str(error)) from error
-            width = self.image_size**2 * 3
-            if batch.num_rows != shard.num_rows or batch.schema.types[2] != pa.binary(width):
-                raise _damaged(path, f"it holds {batch.num_rows} rows of {batch.schema.types}")
             self._shards[index] = batch
         return self._shards[index]
 

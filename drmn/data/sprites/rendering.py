@@ -22,6 +22,7 @@ from drmn.data.layouts.xlsa17 import LABELS_FILE, SPLITS_FILE
 from drmn.data.sprites.drawing import draw_sprite
 from drmn.data.sprites.species import ATTRIBUTES, Species, all_species
 from drmn.errors import DataError
+from drmn.reading import FAULTS
 
 VERSION = 1  # raise it with any change of what is drawn
 FOLDER = "SPRITES"
@@ -134,7 +135,7 @@ def _column(values: np.ndarray) -> np.ndarray:
 def _is_current(folder: Path, seed: int) -> bool:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
-    except (OSError, ValueError):
+    except FAULTS:
         return False
     return bool(manifest == {"version": VERSION, "seed": seed})
 

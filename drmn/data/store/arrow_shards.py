@@ -17,6 +17,7 @@ from jaxtyping import Float
 from drmn.atomic import replacing
 from drmn.errors import DataError
 from drmn.model.levels import LevelSpec
+from drmn.reading import FAULTS
 
 DTYPE = "float16"
 DTYPES = (DTYPE, "float32")
@@ -54,18 +55,18 @@ def map_shard(
     Raises:
         DataError: the file cannot be read or does not hold ``num_rows`` images of these shapes.
     """
+    expected = [pa.list_(_ARROW[dtype], spec.num_values) for spec in specs]
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         batch.validate()
-    except (OSError, pa.ArrowException) as error:
+        if batch.schema.types != expected or batch.num_rows != num_rows:
+            raise ValueError(f"it holds {batch.num_rows} rows of {batch.schema.types}")
+        return [
+            column.flatten().to_numpy(zero_copy_only=True).reshape(num_rows, *spec.shape)
+            for column, spec in zip(batch.columns, specs, strict=True)
+        ]
+    except (*FAULTS, pa.ArrowException) as error:
         raise damaged(path, str(error)) from error
-    expected = [pa.list_(_ARROW[dtype], spec.num_values) for spec in specs]
-    if batch.schema.types != expected or batch.num_rows != num_rows:
-        raise damaged(path, f"it holds {batch.num_rows} rows of {batch.schema.types}")
-    return [
-        column.flatten().to_numpy(zero_copy_only=True).reshape(num_rows, *spec.shape)
-        for column, spec in zip(batch.columns, specs, strict=True)
-    ]
 
 
 def damaged(path: Path, reason: str) -> DataError:

@@ -10,6 +10,8 @@ from typing import Any
 from drmn.atomic import replacing
 from drmn.data.store.arrow_shards import DTYPE, DTYPES, damaged
 from drmn.model.levels import LevelSpec
+from drmn.reading import FAULTS, file_name, shortened
+from drmn.reading import sha256 as checked_sha256
 
 MANIFEST_FILE = "manifest.json"
 
@@ -84,8 +86,8 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         content = json.loads(data)
         manifest = _parse(content)
         key = content["key"]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    except FAULTS as error:
+        raise damaged(path, shortened(error)) from error
     if key != manifest.key:
         raise damaged(path, f"its key is {key!r}, but its settings hash to {manifest.key!r}")
     return manifest
@@ -123,6 +125,15 @@ def _check_size(path: Path, size_bytes: int) -> None:
         raise damaged(path, f"it has {found} bytes, but must have {size_bytes}")
 
 
+def _shard(file: object, num_rows: object, size_bytes: object, sha256: object) -> Shard:
+    return Shard(
+        file=file_name(file),
+        num_rows=int(str(num_rows)),
+        size_bytes=int(str(size_bytes)),
+        sha256=checked_sha256(sha256),
+    )
+
+
 def _parse(content: dict[str, Any]) -> Manifest:
     settings = dict(content["settings"])
     if settings.get("dtype", DTYPE) not in DTYPES:
@@ -132,5 +143,5 @@ def _parse(content: dict[str, Any]) -> Manifest:
         levels=tuple(LevelSpec(**level) for level in content["levels"]),
         num_rows=int(content["num_rows"]),
         rows_per_shard=int(content["rows_per_shard"]),
-        shards=tuple(Shard(**shard) for shard in content["shards"]),
+        shards=tuple(_shard(**shard) for shard in content["shards"]),
     )
