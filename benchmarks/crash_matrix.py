@@ -1,7 +1,8 @@
 """Every write of every operation fails once in turn, by death and by error; what survived.
 
-    python benchmarks/crash_matrix.py                   # all of it
-    python benchmarks/crash_matrix.py --writers books   # one operation; prints only
+    python benchmarks/crash_matrix.py                             # every operation
+    python benchmarks/crash_matrix.py --writers spool --every 3   # one, at every third write
+    python benchmarks/crash_matrix.py --sweeps 6                  # whole sweeps of real processes
 
 The operations and what must hold after each fault are in tests/faults/. Each attempt is a process
 of its own, killed or failed at one write; another then checks what is left and repeats the
@@ -10,14 +11,17 @@ operation. Needs a C compiler (cc).
 
 import argparse
 import datetime as dt
+import itertools
 import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +30,9 @@ FAULTS = HERE.parent / "tests" / "faults"
 _SHARED = [FAULTS, HERE.parent / "tests" / "fakes", HERE.parent / "tests" / "servers", HERE.parent]
 sys.path[:0] = [str(path) for path in _SHARED]
 
+from crash_sweeps import DRIVER, TRIAL, attempt, reference  # noqa: E402
 from mlflow_server import MlflowServer  # noqa: E402
-from write_faults import WriteFaults, build  # noqa: E402
+from write_faults import Fault, WriteFaults, build  # noqa: E402
 
 RESULTS = HERE / "results" / "faults" / "crash_matrix.json"
 LIMIT_S = 3600
@@ -71,16 +76,52 @@ def _environment() -> dict[str, str]:
     return {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
+def tried_sweeps(folder: Path, num_points: int) -> list[dict[str, Any]]:
+    """Whole sweeps: the driver dies and meets a full disk, trials' processes die.
+
+    ``num_points`` of the driver's writes, spread evenly over its life, and half as many of a
+    trial's; the kinds of fault take turns.
+    """
+    library = build(folder)
+    known = reference(folder, library)
+    found = []
+    for role, number in ((DRIVER, num_points), (TRIAL, num_points // 2)):
+        total, started = known.num_points[role], time.monotonic()
+        points = [1 + int(total * (n + 0.5) / number) for n in range(number)]
+        kinds = itertools.cycle((Fault.KILL, Fault.FULL) if role == DRIVER else (Fault.KILL,))
+        attempts = [
+            attempt(known, library, role, kind, at) for at, kind in zip(points, kinds, strict=False)
+        ]
+        wall_s = round(time.monotonic() - started, 1)
+        found.append(
+            {
+                "writer": attempts[0].writer,
+                "points": total,
+                "attempts": [asdict(each) for each in attempts],
+                "wall_s": wall_s,
+            }
+        )
+    return found
+
+
 def summary(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of each operation: points, and for each kind of fault how many were tried and survived."""
     rows = []
     for each in found:
         attempts = each["attempts"]
         kinds = dict.fromkeys(attempt["fault"] for attempt in attempts)
-        row = {"writer": each["writer"], "points": each["points"], "wall_s": each["wall_s"]}
-        row["faults"] = {kind: _counted(attempts, kind) for kind in kinds}
-        row["broken"] = [attempt for attempt in attempts if attempt["broken"]]
-        rows.append(row)
+        rows.append(
+            {
+                "operation": each["writer"],
+                "points": each["points"],
+                "num_points_tried": len({attempt["at"] for attempt in attempts}),
+                "tried": len(attempts),
+                "whole": sum(not attempt["broken"] for attempt in attempts),
+                "faults": {kind: _counted(attempts, kind) for kind in kinds},
+                "wall_s": each["wall_s"],
+                "broken": [attempt for attempt in attempts if attempt["broken"]],
+            }
+        )
     return rows
 
 
@@ -91,36 +132,46 @@ def _counted(attempts: Sequence[dict[str, Any]], kind: str) -> dict[str, int]:
     return {"tried": len(own), "whole": whole, **dict(sorted(ends.items()))}
 
 
+def keep(rows: Sequence[dict[str, Any]]) -> None:
+    """Put them into the file of results, in place of what it has of the same operations."""
+    old = json.loads(RESULTS.read_text())["operations"] if RESULTS.exists() else []
+    merged = {row["operation"]: row for row in [*old, *rows]}
+    content = {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "operations": list(merged.values()),
+        "tried": sum(row["tried"] for row in merged.values()),
+        "whole": sum(row["whole"] for row in merged.values()),
+    }
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--writers", nargs="*", default=[])
-    parser.add_argument("--faults", nargs="+", default=["kill", "torn", "eio", "enospc", "full"])
+    parser.add_argument("--faults", nargs="+", default=[fault.name.lower() for fault in Fault][1:])
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--sweeps", type=int, default=0, metavar="POINTS")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drmn-crash-matrix-") as name:
-        server = MlflowServer(Path(name))
-        server.start()
-        try:
-            found = tried(
-                Path(name), given.writers, given.faults, every=given.every, mlflow=server.uri
-            )
-        finally:
-            server.stop()
+        folder = Path(name)
+        found = tried_sweeps(folder, given.sweeps) if given.sweeps else _tried(folder, given)
     rows = summary(found)
     for row in rows:
-        print(row["writer"], row["points"], row["faults"], len(row["broken"]), "broken")
-    if not given.writers and given.every == 1:
-        content = {"date": dt.date.today().isoformat(), **_versions(), "operations": rows}
-        RESULTS.write_text(json.dumps(content, indent=1) + "\n")
-        print(RESULTS)
+        print(row["operation"], row["points"], row["faults"], len(row["broken"]), "broken")
+    keep(rows)
 
 
-def _versions() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-    }
+def _tried(folder: Path, given: argparse.Namespace) -> list[dict[str, Any]]:
+    if given.writers and "spool" not in given.writers:
+        return tried(folder, given.writers, given.faults, every=given.every)
+    server = MlflowServer(folder)
+    server.start()
+    try:
+        return tried(folder, given.writers, given.faults, every=given.every, mlflow=server.uri)
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":

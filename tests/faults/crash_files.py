@@ -71,7 +71,7 @@ class StudyFiles:
         pass
 
     def work(self, folder: Path, told: Told) -> None:
-        record = fake_record(STUDY, [0, 1])
+        record = fake_record(STUDY, [0])
         (folder / "new").mkdir(exist_ok=True)
         study = fake_study(folder / "studies" / "s", record, folder / "new")
         told("study")

@@ -87,5 +87,5 @@ def _tracking(tracker: Tracker) -> Iterator[Tracker]:
     try:
         yield tracker
     finally:
-        outcome = tracker.finish(10)
+        outcome = tracker.finish(3)
         assert not outcome.num_refused, outcome.message

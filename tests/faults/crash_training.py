@@ -1,6 +1,7 @@
 """What a training writes: checkpoints, and the files of its end."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,7 +112,9 @@ class Model:
 
 @cache
 def saved_model() -> SavedModel:
-    return model_of(tiny_trainer())
+    whole = model_of(tiny_trainer(), include_backbone=False)
+    few = dict(list(whole.weights.items())[:5])  # as many writes as with all of them
+    return replace(whole, weights=few, backbone=None)
 
 
 @cache

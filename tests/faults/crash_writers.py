@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from crash_books import Books
+from crash_data import Features, GivenFeatures, Pixels
 from crash_files import StudyFiles, SweepFiles, TuneState
 from crash_spool import Spooling
 from crash_training import Checkpoints, FinalFiles, Model
@@ -12,6 +13,9 @@ from fault_matrix import Writer
 def writers(names: Sequence[str] = (), mlflow: str = "") -> list[Writer]:
     """Those of ``names``; all where none is given. ``mlflow``: a server's address, "" for none."""
     known: list[Writer] = [
+        Features(),
+        GivenFeatures(),
+        Pixels(),
         Books(),
         Checkpoints(),
         FinalFiles(),

@@ -94,15 +94,20 @@ class Matrix:
     def attempts(
         self, writer: Writer, faults: Sequence[Fault], points: Sequence[int]
     ) -> Iterator[Attempt]:
-        """Each of ``faults`` at each of ``points``."""
+        """Each of ``faults`` at each of ``points`` where it can happen."""
         for fault in faults:
             for at in points:
-                yield self._attempt(writer, fault, at)
+                if attempt := self._attempt(writer, fault, at):
+                    yield attempt
 
-    def _attempt(self, writer: Writer, fault: Fault, at: int) -> Attempt:
+    def _attempt(self, writer: Writer, fault: Fault, at: int) -> Attempt | None:
+        """None where the call cannot fail in that way: a removal needs no room."""
         folder = self._prepared(writer)
         life = self._live(writer, folder, fault, at)
         call, _, path = self._seen.label.partition(" ")
+        if not self._seen.has_fired:
+            shutil.rmtree(folder)
+            return None
         ended, broken = _judged(life, fault)
         broken = broken or self._restarted(writer, folder, life.told)
         shutil.rmtree(folder, ignore_errors=True)

@@ -111,16 +111,21 @@ static int verdict(const char *call, const char *path, int grows, int has_bytes)
     if (shared->kind == FULL && number > shared->fatal) return grows ? ENOSPC : 0;
     if (number != shared->fatal) return 0;
     snprintf(shared->label, sizeof shared->label, "%s %s", call, path);
+    int is_sent = !strcmp(call, "send");
+    switch (shared->kind) {
+        case ENOSPC_ONCE: case FULL: if (!grows) return 0; break;
+        case RESET_ONCE: if (!is_sent) return 0; break;
+        case EIO_ONCE: if (is_sent) return 0; break;
+    }
     shared->fired = 1;
     switch (shared->kind) {
         case KILL: die();
         case TORN: if (has_bytes) return -1; die();
         case EIO_ONCE: return EIO;
         case RESET_ONCE: return ECONNRESET;
-        case ENOSPC_ONCE: return grows ? ENOSPC : 0;
-        case FULL: return has_bytes && grows ? -1 : grows ? ENOSPC : 0;
+        case ENOSPC_ONCE: return ENOSPC;
     }
-    return 0;
+    return has_bytes ? -1 : ENOSPC;
 }
 
 static long halved(long written) {
