@@ -1,12 +1,15 @@
 """All trials of a sweep through Ray Tune."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import optuna
 from ray import tune
+from ray.tune import TuneError
 from ray.tune.experiment import Trial
 
 from drmn.config_tree import Scalar
+from drmn.errors import DrmnError
 from orchestration.checkpoints import TRIAL_FOLDER, attempt_name, tune_storage
 from orchestration.cluster import Capacity
 from orchestration.events import TrialEvents, trial_name
@@ -61,7 +64,23 @@ def run_trials(
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1),
         ),
     )
-    tuner.fit()
+    with own_errors():
+        tuner.fit()
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Tune gives an error of the driver's own books as a TuneError with a traceback for text.
+
+    Raises:
+        DrmnError: the error itself; or an OSError, of a disk.
+    """
+    try:
+        yield
+    except TuneError as error:
+        if isinstance(error.__context__, DrmnError | OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _folder_name(trial: Trial) -> str:
