@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
-from sqlalchemy import create_engine, text
+from mlflow.store.db.utils import _initialize_tables
+from sqlalchemy import create_engine, make_url, text
 
+from drmn.atomic import replacing
 from orchestration.settings import Settings
 
 _ADVISORY_LOCK = 0x6472_6D6E  # "drmn"
@@ -33,9 +35,23 @@ def migrated_once(settings: Settings) -> Iterator[None]:
         folder = settings.home if uri.startswith("sqlite") else Path(tempfile.gettempdir())
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f".mlflow-{hashlib.sha256(uri.encode()).hexdigest()[:8]}.lock"):
+            _make_whole(uri)
             yield
     else:
         yield
+
+
+def _make_whole(uri: str) -> None:
+    """A new SQLite file appears with all of its tables: half of them could never be opened."""
+    name = make_url(uri).database
+    if not uri.startswith("sqlite:") or not name or name == ":memory:" or Path(name).exists():
+        return
+    with replacing(Path(name)) as temporary:
+        engine = create_engine(f"sqlite:///{temporary}")
+        try:
+            _initialize_tables(engine)
+        finally:
+            engine.dispose()
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from fault_matrix import Attempt
 from sweep_process import BIN, SweepProcess
 from write_faults import Fault, WriteFaults
 
+from drmn.errors import DrmnError
 from orchestration.request_file import REQUEST_FILE
 
 SWEEP = ["--dataset", "sprites", "--name", "s", "--trials", "2", "--epochs", "2"]
@@ -88,7 +89,7 @@ def attempt(known: Reference, library: Path, role: str, fault: Fault, at: int) -
         if code:
             sweep.resume()
         broken = broken or _differing(sweep, known)
-    except AssertionError as error:
+    except (AssertionError, DrmnError) as error:
         broken = broken or f"cannot be resumed: {error}"
     if not broken:
         shutil.rmtree(home)

@@ -26,6 +26,7 @@ from orchestration.tracking import (
     send_spooled,
     ui_command,
 )
+from orchestration.tracking.migration import migrated_once
 from orchestration.tracking.server import Server
 from orchestration.trial_logging import SweepRun, TrialLogger
 
@@ -163,3 +164,21 @@ class _Late:
 
 def test_an_experiment_that_another_has_made_meanwhile_is_used(settings: Settings) -> None:
     assert Server(settings, EXPERIMENT)._ensure_experiment(_Late()) == "7"
+
+
+@pytest.mark.slow
+def test_a_death_while_the_database_is_made_leaves_none_or_all_of_it(tmp_path: Path) -> None:
+    settings = read_settings({"DRMN_HOME": str(tmp_path)})
+
+    def die(_engine: object) -> None:
+        (tmp_path / "half").touch()
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("orchestration.tracking.migration._initialize_tables", die)
+        Server(settings, EXPERIMENT).connect()
+    assert (tmp_path / "half").exists()
+    assert not (tmp_path / "mlflow.db").exists()
+    with migrated_once(settings):
+        assert (tmp_path / "mlflow.db").exists()
+    assert Server(settings, EXPERIMENT).connect().get_experiment_by_name(EXPERIMENT) is not None
