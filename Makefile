@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST := $(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep test test-fast test-slow test-cluster check docs format clean
+.PHONY: help install sweep test test-fast test-slow test-cluster check docs faults mutation audit format clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,6 +47,17 @@ check: install ## Format, lint, types, layers
 
 docs: install ## The documentation's site, strictly, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# In full what the tests take a sample of; the results are written down for docs/reliability.md.
+FAULTS := crash_matrix state_machine endurance limits fuzz reliability
+faults: install ## Every write failed once, deaths in any order, load, limits, hostile input: about an hour
+	for part in $(FAULTS); do $(THREADS) $(BIN)/python benchmarks/$$part.py || exit 1; done
+
+mutation: install ## Would the tests notice? About ten minutes
+	$(THREADS) $(BIN)/python benchmarks/mutation.py
+
+audit: install ## Ask for known advisories on the pinned versions (exit code 3: nobody answered)
+	$(BIN)/python benchmarks/supply_chain.py audit
 
 format: install ## Rewrite files in the project's format
 	$(BIN)/ruff format .
