@@ -53,6 +53,7 @@ class Home:
     more: Mapping[str, str] = field(default_factory=dict)
     before: Sequence[str] = ()
     """A command that runs the command, such as ``prlimit``."""
+    num_runs: int = 0
 
     def run(self, command: Sequence[str], limit_s: float = LIMIT_S) -> End:
         """To its end."""
@@ -60,7 +61,8 @@ class Home:
 
     def start(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         """In the background; what it says is kept."""
-        self._log = self.path.parent / f"{self.path.name}.log"
+        self.num_runs += 1
+        self._log = self.path.parent / f"{self.path.name}-{self.num_runs}.log"
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DRMN_", "MLFLOW_"))}
         environment = {**kept, "DRMN_HOME": str(self.path), "OMP_NUM_THREADS": "1", **self.more}
         line = [*self.before, str(BIN / command[0]), *command[1:]]
