@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 from ray.tune.execution import class_cache
@@ -22,6 +23,7 @@ from orchestration.terminal.manner import manner
 _EMBEDDED_CPUS = os.cpu_count() or 1
 _FOUND_BY_RAY = ("auto", "local")
 _RECOUNT_S = 2.0
+_MAX_ADDRESS = 300
 _MAX_STARTING = "100000"
 """Trials whose processes Tune starts at once: all that :class:`Capacity` lets. With a searcher that
 is not Tune's own it would start one after the other, and a large cluster would fill for an hour."""
@@ -37,6 +39,7 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
         ConfigError: nothing answers at ``address``, or it answers everybody.
     """
     if address and address not in _FOUND_BY_RAY:
+        _check_address(address)
         refuse_open_ray(address, allowed=allow_open)
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -55,6 +58,20 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
             ray.shutdown()
 
 
+def _check_address(address: str) -> None:
+    """It reads HOST:PORT, or ray://HOST:PORT."""
+    try:
+        parts = urlsplit(address if "://" in address else f"ray://{address}")
+        is_one = bool(parts.hostname and parts.port) and len(address) < _MAX_ADDRESS
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ConfigError(
+            f"the address of Ray is {address[:_MAX_ADDRESS]!r}, but must read HOST:PORT",
+            "give what `ray start --head` printed, or unset RAY_ADDRESS to run locally",
+        )
+
+
 def _connection(address: str | None) -> Any:
     local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
     try:
@@ -65,7 +82,7 @@ def _connection(address: str | None) -> Any:
             namespace="drmn",
             **local,
         )
-    except ConnectionError as error:
+    except (ConnectionError, ValueError) as error:
         raise ConfigError(
             f"no Ray cluster answers at {address!r} ({error})",
             "start one with `ray start --head`, or unset RAY_ADDRESS to run locally",

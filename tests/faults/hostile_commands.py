@@ -1,6 +1,8 @@
 """Every command with hostile values for each of its options; nothing that takes long is begun."""
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from tiny_models import tiny_dataset
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import orchestration
 from drmn.data.dataset import load_dataset
 from drmn.errors import DrmnError
 from orchestration.cli import app
@@ -49,7 +52,7 @@ _SEAMS = (
     "orchestration.study.running.run_study",
     "orchestration.single_run.train_single",
     "orchestration.levels.prepare_levels",
-    "orchestration.cluster.cluster",
+    "orchestration.cluster_shards.cluster",
     "orchestration.doctor.examining.examine",
     "orchestration.serving.registry.download_model",
     "orchestration.cli_features._extract",
@@ -115,6 +118,8 @@ def harmless(patch: pytest.MonkeyPatch, home: Path) -> dict[str, str]:
     def begin(*_: object, **__: object) -> NoReturn:
         raise BegunError("it would begin now")
 
+    for each in pkgutil.walk_packages(orchestration.__path__, "orchestration."):
+        importlib.import_module(each.name)  # else one imported below would keep what is patched
     for seam in _SEAMS:
         patch.setattr(seam, begin, raising=True)
     patch.setattr("orchestration.datasets.render_sprites", lambda *_, **__: None)

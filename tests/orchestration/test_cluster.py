@@ -3,6 +3,7 @@
 import pytest
 import ray
 
+from drmn.errors import ConfigError
 from orchestration import cluster
 from orchestration.cluster import Capacity
 from orchestration.request import Resources
@@ -35,3 +36,9 @@ def test_nodes_are_counted_again_after_a_while(monkeypatch: pytest.MonkeyPatch) 
     assert capacity() == 1
     now[0] += 10
     assert capacity() == 5
+
+
+@pytest.mark.parametrize("address", ["x=y", "[", "host", "host:", "ray://[", "h:999999", "a" * 999])
+def test_what_is_no_address_of_ray_is_refused_before_anything(address: str) -> None:
+    with pytest.raises(ConfigError, match="must read HOST:PORT"), cluster.cluster(address):
+        pass
