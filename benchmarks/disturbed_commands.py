@@ -23,6 +23,8 @@ ABLATE = ["drmn", "ablate", "--dataset", "sprites", "--study", "gamma", "--seeds
 ABLATE += ["--epochs", "2", *TINY, "--max-concurrent", "1", "--name", "g"]
 TRAIN = ["drmn", "train", "--dataset", "sprites", *TINY, "--set", "training.epochs=10"]
 LIMIT_S = 150.0
+_OF_THE_MACHINE = ("time/", "cost/", "system/")
+"""Prefixes of metrics that differ between two runs of the same."""
 _GONE_S = 15.0
 
 
@@ -121,22 +123,21 @@ class Home:
         if not file.exists():
             return {}
         result: dict[str, Any] = json.loads(file.read_text())
-        kept = {
-            k: v for k, v in result["validation"].items() if not k.startswith(("time/", "cost/"))
-        }
-        return {**result, "validation": kept}
+        return {**result, "validation": of_the_method(result["validation"])}
 
 
 def histories(home: Home) -> dict[str, list[dict[str, float]]]:
-    """Of each training of the study, its epochs' metrics, times aside."""
+    """Of each training of the study, its epochs' metrics, times and loads aside."""
     found = {}
     for file in home.path.glob("studies/g/trainings/*/result.json"):
         epochs = json.loads(file.read_text())["history"]
-        found[file.parent.name] = [
-            {k: v for k, v in epoch.items() if not k.startswith(("time/", "cost/"))}
-            for epoch in epochs
-        ]
+        found[file.parent.name] = [of_the_method(epoch) for epoch in epochs]
     return found
+
+
+def of_the_method(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Without what a clock, or the machine's load, told."""
+    return {name: each for name, each in metrics.items() if not name.startswith(_OF_THE_MACHINE)}
 
 
 def copied(home: Home, path: Path, **more: Any) -> Home:

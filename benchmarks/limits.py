@@ -224,6 +224,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not os.environ.get(_INSIDE):
         enter_namespace()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also below `nohup`
     rows = []
     with tempfile.TemporaryDirectory(prefix="drmn-limits-") as folder, ExitStack() as stack:
         cases = stack.enter_context(closing(Cases(Path(folder))))

@@ -99,7 +99,11 @@ def ablate(
         resources=Resources(cpus=cpus_per_trial, gpus=gpus_per_trial),
         max_concurrent=max_concurrent,
     )
-    folder = run_study(request, settings, console)
+    try:
+        folder = run_study(request, settings, console)
+    except KeyboardInterrupt:
+        console.print("give the same command again: it goes on with what is missing")
+        raise
     if as_json:
         print_json({"study": request.name, "folder": str(folder.path)})
         return

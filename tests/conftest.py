@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import types
 import uuid
@@ -31,6 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("timeout")
         limits[item.path] = max(limits.get(item.path, 0.0), mark.args[0] if mark else 0.0)
     items.sort(key=lambda item: -limits[item.path])
+
+
+@pytest.fixture
+def hang_up_heard() -> Iterator[None]:
+    """SIGHUP has its ordinary meaning, also where the tests run below `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")

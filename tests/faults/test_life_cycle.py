@@ -24,7 +24,7 @@ def ray() -> Iterator[None]:
         yield
 
 
-@pytest.mark.usefixtures("ray")
+@pytest.mark.usefixtures("ray", "hang_up_heard")
 def test_books_agree_after_every_step_of_whatever_happens(tmp_path: Path) -> None:
     SweepLifeCycle.template = empty_home(tmp_path / "template")
     few = settings(

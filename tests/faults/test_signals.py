@@ -10,6 +10,7 @@ from disturbed_commands import TRAIN, Home
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 
+@pytest.mark.usefixtures("hang_up_heard")
 def test_a_training_whose_terminal_is_closed_can_be_gone_on_with(tmp_path: Path) -> None:
     home = Home(path=tmp_path / "home")
     home.path.mkdir()

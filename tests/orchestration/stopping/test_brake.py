@@ -8,6 +8,7 @@ import pytest
 from orchestration.stopping.brake import Brake, StoppedNow, heeding_signals
 
 
+@pytest.mark.usefixtures("hang_up_heard")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
