@@ -1,18 +1,16 @@
 """All files below infra/ that are not Kubernetes': each is checked by the schema or the linter of
 what reads it, and against what drmn itself takes."""
 
-import json
 import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from deployment_files import INFRA
-from ray import autoscaler
+from ray.autoscaler._private.util import prepare_config, validate_config
 
 BIN = Path(sys.executable).parent
 CLUSTERS = ("aws/cluster.yaml", "onprem/cluster.yaml")
@@ -66,17 +64,30 @@ def test_secrets_are_made_once_and_for_one_reader(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_ray_up_takes_the_cluster(name: str) -> None:
     config = yaml.safe_load((INFRA / name).read_text())
-    schema = Path(autoscaler.__file__).parent / "ray-schema.json"
-    jsonschema.validate(config, json.loads(schema.read_text()))
-    assert config["head_node_type"] in config["available_node_types"]
-    assert all(kind["min_workers"] == 0 for kind in config["available_node_types"].values())
+    prepared = prepare_config(config)
+    validate_config(prepared)
+    assert prepared["head_node_type"] in prepared["available_node_types"]
     starts = [*config["head_start_ray_commands"], *config["worker_start_ray_commands"]]
     commands = [line for line in starts if "ray start" in line]
     sets_mode = [*commands, *config["setup_commands"]]
     assert len(commands) == 2
     assert any("RAY_AUTH_MODE=token" in line for line in sets_mode)
+    for place in ("DRMN_SWEEP_STORAGE", "DRMN_STUDY_STORAGE", "MLFLOW_TRACKING_URI"):
+        assert any(f"{place}=" in line for line in config["setup_commands"]), place
+    assert all(". ~/drmn.env" in line for line in commands)
     assert "--dashboard-host=127.0.0.1" in commands[0]
     assert "chmod 600 ~/.ray/auth_token" in config["setup_commands"]
+
+
+def test_own_machines_all_stay_and_rented_ones_go() -> None:
+    """Ray fits no request to a machine of one's own that does not run."""
+    own, rented = (
+        prepare_config(yaml.safe_load((INFRA / f"{place}/cluster.yaml").read_text()))
+        for place in ("onprem", "aws")
+    )
+    (kind,) = own["available_node_types"].values()
+    assert kind["min_workers"] == kind["max_workers"] == len(own["provider"]["worker_ips"])
+    assert all(kind["min_workers"] == 0 for kind in rented["available_node_types"].values())
 
 
 def test_aws_workers_are_spot_machines_and_give_no_role_to_who_cannot_sign() -> None:

@@ -9,7 +9,7 @@ output "result_store" {
 }
 
 output "store_encryption" {
-  description = "DRMN_STORE_ENCRYPTION"
+  description = "DRMN_STORE_ENCRYPTION, where it must be said; unset, the bucket takes this key itself"
   value       = "aws:kms/${aws_kms_key.store.arn}"
 }
 
