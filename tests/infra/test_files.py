@@ -33,6 +33,7 @@ def test_compose_follows_its_schema() -> None:
 def test_the_image_is_built_as_its_linter_wants() -> None:
     _run(BIN / "hadolint", "Dockerfile")
     text = (INFRA / "Dockerfile").read_text()
+    assert " --index-url" not in text, "it would replace the index that has everything else"
     assert text.rindex("USER 1000:1000") > text.rindex("FROM ")
     assert all(
         "-c infra/constraints.txt" in line for line in text.splitlines() if "pip inst" in line
