@@ -32,6 +32,9 @@ def test_terraform_can_be_read_and_the_bucket_is_closed() -> None:
     ]
     for wanted in ("public_access_block", "server_side_encryption", "versioning", "lifecycle"):
         assert any(wanted in kind for kind in store), wanted
+    assert "create_spot_role" in kinds["aws_iam_service_linked_role"]["spot"]
+    roles = (INFRA / "aws/terraform/roles.tf").read_text()
+    assert "spot-instances-request/*" in roles.split("StartInOurNetwork")[1].split("statement")[0]
     assert "aws:kms" in kinds["aws_s3_bucket_server_side_encryption_configuration"]["store"]
 
 

@@ -91,7 +91,7 @@ data "aws_iam_policy_document" "autoscaler" {
       [for subnet in aws_subnet.private : subnet.arn],
       [aws_security_group.ray.arn],
       [for kind in ["image/*", "snapshot/*"] : "arn:aws:ec2:${var.region}::${kind}"],
-      [for kind in ["volume/*", "network-interface/*", "key-pair/*"] :
+      [for kind in ["volume/*", "network-interface/*", "key-pair/*", "spot-instances-request/*"] :
       "arn:aws:ec2:${var.region}:${data.aws_caller_identity.current.account_id}:${kind}"],
     )
   }
@@ -139,6 +139,12 @@ data "aws_iam_policy_document" "autoscaler" {
       values   = ["ec2.amazonaws.com"]
     }
   }
+}
+
+# Spot machines need this role once per account; where the account has it, creating it fails.
+resource "aws_iam_service_linked_role" "spot" {
+  count            = var.create_spot_role ? 1 : 0
+  aws_service_name = "spot.amazonaws.com"
 }
 
 locals {

@@ -41,6 +41,12 @@ variable "checkpoint_days" {
   }
 }
 
+variable "create_spot_role" {
+  description = "Make AWSServiceRoleForEC2Spot, which an account that never had a spot machine lacks."
+  type        = bool
+  default     = false
+}
+
 variable "oidc_provider" {
   description = "Of an EKS cluster, without https://, for the roles of infra/kuberay/overlays/aws; empty: no such roles."
   type        = string
