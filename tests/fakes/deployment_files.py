@@ -13,7 +13,8 @@ import yaml
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 KUBERAY = INFRA / "kuberay"
-OVERLAYS = ("overlays/minio", "overlays/aws", "jobs")
+JOBS = ("jobs/sweep", "jobs/ablation", "jobs/resume")
+OVERLAYS = ("overlays/minio", "overlays/aws", *JOBS)
 
 Tree = dict[str, Any]
 

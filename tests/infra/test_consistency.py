@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deployment_files import (
+    INFRA,
+    JOBS,
     KUBERAY,
     OVERLAYS,
     Container,
@@ -90,9 +92,45 @@ def test_every_variable_is_one_that_somebody_reads() -> None:
 def _entrypoints() -> list[list[str]]:
     return [
         shlex.split(document["spec"]["entrypoint"])
-        for document in built("jobs")
+        for name in JOBS
+        for document in built(name)
         if document["kind"] == "RayJob"
     ]
+
+
+def test_every_job_is_created_as_documented() -> None:
+    text = (INFRA.parent / "docs/deployment.md").read_text()
+    written = re.findall(r"kubectl (create|apply|delete\b.*) -([kf]) infra/kuberay/(\S+)", text)
+    assert {f"jobs/{path.name}" for path in KUBERAY.glob("jobs/*")} == {*JOBS, "jobs/base"}
+    assert {place for verb, flag, place in written if verb == "create"} == set(JOBS)
+    assert {flag for _, flag, _ in written} == {"k"}, (
+        "alone, a file has no namespace and no version"
+    )
+    names = [document["metadata"]["name"] for name in JOBS for document in built(name)]
+    assert len(set(names)) == len(JOBS)
+    for name in JOBS:
+        assert [document["metadata"]["namespace"] for document in built(name)] == ["drmn"]
+
+
+def test_jobs_ask_for_gpus_and_for_more_nodes() -> None:
+    for name in ("jobs/sweep", "jobs/ablation"):
+        (job,) = built(name)
+        options = shlex.split(job["spec"]["entrypoint"])
+        assert options[options.index("--gpus-per-trial") + 1] == "1"
+        assert int(options[options.index("--max-concurrent") + 1]) > 1
+    (resume,) = built("jobs/resume")
+    (sweep,) = built("jobs/sweep")
+    assert resume["spec"]["entrypoint"].split()[-1] == sweep["spec"]["entrypoint"].split()[-1]
+
+
+def test_images_are_named_once() -> None:
+    naming = [path for path in KUBERAY.rglob("kustomization.yaml") if "newTag" in path.read_text()]
+    assert naming == [KUBERAY / "images/kustomization.yaml"]
+
+
+def test_encryption_names_its_key_or_is_left_to_the_bucket() -> None:
+    for path in [*INFRA.rglob("*.yaml")]:
+        assert not re.search(r"DRMN_STORE_ENCRYPTION\W+aws:kms(?!/)", path.read_text()), path
 
 
 def test_every_job_is_a_command_that_drmn_takes() -> None:

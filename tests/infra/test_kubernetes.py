@@ -14,7 +14,7 @@ SCHEMA = json.loads((Path(__file__).parent / "kuberay-1.6.schema.json").read_tex
 SPECS = {"RayCluster": "cluster", "RayJob": "job"}
 OURS = ("overlays/minio", "overlays/aws")
 MADE_BY_HAND = {
-    "ray": {"auth_token"},
+    "drmn": {"auth_token"},
     "mlflow": {"password", "session"},
     "postgres": {"admin", "mlflow", "optuna"},
     "redis": {"password"},
@@ -106,7 +106,10 @@ def test_every_server_is_probed(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OURS)
 def test_ray_asks_for_a_token_and_its_head_outlives_a_restart(overlay: str) -> None:
     (cluster,) = _kind(overlay, "RayCluster")
-    assert cluster["spec"]["authOptions"] == {"mode": "token", "secretName": "ray"}
+    assert cluster["spec"]["authOptions"] == {
+        "mode": "token",
+        "secretName": cluster["metadata"]["name"],
+    }
     assert cluster["spec"]["gcsFaultToleranceOptions"]["redisAddress"] == "redis:6379"
     assert cluster["spec"]["headGroupSpec"]["serviceType"] == "ClusterIP"
     groups = {group["groupName"]: group for group in cluster["spec"]["workerGroupSpecs"]}

@@ -25,7 +25,8 @@ from orchestration.exposure import Exposure, exposure
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["--trials", "1", "--grace-period", "1", "--final-seeds", "1", "--no-paper-final", *TINY]
+SMALL = ["--trials", "1", "--grace-period", "1", "--final-seeds", "1", "--no-paper-final"]
+SMALL += ["--gpus-per-trial", "0", *TINY]
 """Options that make the job's sweep one of seconds; the last of an option given twice counts."""
 
 
@@ -118,11 +119,7 @@ def _store(services: NativeCompose):
 
 def _submit(services: NativeCompose) -> subprocess.CompletedProcess[str]:
     """The entry point of the sweep's RayJob, made small, on a data set of twenty pictures."""
-    (words,) = [
-        shlex.split(item["spec"]["entrypoint"])
-        for item in built("jobs")
-        if item["metadata"]["name"] == "first-sweep"
-    ]
+    (words,) = [shlex.split(item["spec"]["entrypoint"]) for item in built("jobs/sweep")]
     write_folder(services.folder / "shared/data/MINE")
     job = [word.replace("sprites", "mine") for word in words]
     command = ["ray", "job", "submit", "--address", services.dashboard, "--", *job, *SMALL]
