@@ -13,15 +13,15 @@ import ray
 from ray.tune.execution import class_cache
 
 from drmn.errors import ConfigError
-from orchestration.exposure import refuse_open_ray
+from orchestration.exposure import refuse_open_cluster, refuse_open_ray
 from orchestration.fitting_node import alive_nodes
 from orchestration.planning.packing import Node
 from orchestration.request import Resources
+from orchestration.settings import OWN_RAY
 from orchestration.stopping.brake import end_now, ending_now
 from orchestration.terminal.manner import manner
 
 _EMBEDDED_CPUS = os.cpu_count() or 1
-_FOUND_BY_RAY = ("auto", "local")
 _RECOUNT_S = 2.0
 _MAX_ADDRESS = 300
 _MAX_STARTING = "100000"
@@ -38,7 +38,7 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
     Raises:
         ConfigError: nothing answers at ``address``, or it answers everybody.
     """
-    if address and address not in _FOUND_BY_RAY:
+    if address and address not in (*OWN_RAY, "auto"):
         _check_address(address)
         refuse_open_ray(address, allowed=allow_open)
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -51,8 +51,9 @@ def cluster(address: str | None, *, allow_open: bool = False) -> Iterator[str]:
         context = _connection(address)
         end_now()  # Ray's own handler of SIGTERM exits with the signal's number
         try:
-            if address == "auto":
-                refuse_open_ray(ray.get_runtime_context().gcs_address, allowed=allow_open)
+            if address and address not in OWN_RAY:
+                gcs_address = str(ray.get_runtime_context().gcs_address)
+                refuse_open_cluster(address, gcs_address, allowed=allow_open)
             yield str(context.dashboard_url or "")
         finally:
             ray.shutdown()

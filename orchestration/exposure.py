@@ -13,7 +13,7 @@ import grpc
 import typer
 
 from drmn.errors import ConfigError
-from orchestration.settings import ALLOW_OPEN_RAY
+from orchestration.settings import ALLOW_OPEN_RAY, asks_for_token, uses_tls
 
 ALLOW_OPTION = "--allow-open-ray"
 AllowOpenRay = Annotated[
@@ -30,8 +30,13 @@ _CLIENT_READ = "/ray.rpc.RayletDriver/KVExists"
 _HTTP_READ = "/api/jobs/"
 _CLIENT_PORT, _DASHBOARD_PORT, _GCS_PORT = 10001, 8265, 6379
 _CLOSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-_ANSWERED = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND)
-"""What an open client server says to somebody who has not begun a session."""
+_NOT_ANSWERED = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNIMPLEMENTED,
+)
+"""Nobody, too slow, TLS, or not Ray's. All else comes from Ray's own code: the door was open."""
 
 
 class Exposure(StrEnum):
@@ -42,7 +47,7 @@ class Exposure(StrEnum):
     GUARDED = "guarded"
     """It asks for a token."""
     SILENT = "silent"
-    """Nothing that a stranger can talk to: no server, or one that wants a TLS certificate."""
+    """No answer of Ray's: no server, a slow or another one, or one that wants a certificate."""
 
 
 def exposure(address: str, timeout_s: float = PROBE_S) -> Exposure:
@@ -86,13 +91,42 @@ def refuse_open_ray(address: str, *, allowed: bool) -> None:
         allowed: whether that was accepted twice, by a variable and by an option.
 
     Raises:
-        ConfigError: it is open and not on loopback.
+        ConfigError: it is not on loopback and open, or it does not say and nothing here asks for
+            more than an address.
     """
-    if allowed or is_loopback(address) or exposure(address) is not Exposure.OPEN:
+    if not allowed and not is_loopback(address):
+        _refuse(address, exposure(address))
+
+
+def refuse_open_cluster(address: str, gcs_address: str, *, allowed: bool) -> None:
+    """As ``refuse_open_ray``, of the cluster that was joined: loopback is one door of many.
+
+    Args:
+        address: where it was joined; ``auto`` as well.
+        gcs_address: what the cluster itself goes by.
+        allowed: as ``refuse_open_ray``.
+
+    Raises:
+        ConfigError: as ``refuse_open_ray``.
+    """
+    if not allowed and not is_loopback(gcs_address):
+        _refuse(gcs_address, joined_exposure(address, gcs_address))
+
+
+def joined_exposure(address: str, gcs_address: str, timeout_s: float = PROBE_S) -> Exposure:
+    """Of a cluster that was joined at ``address``; a client of ray:// may not reach the GCS."""
+    return exposure(address if address.startswith("ray://") else gcs_address, timeout_s)
+
+
+def _refuse(address: str, found: Exposure) -> None:
+    if found is Exposure.GUARDED or (found is Exposure.SILENT and (asks_for_token() or uses_tls())):
         return
+    said = "answers without a token: whoever reaches it can run code on all of its nodes, with"
+    said = f"{said} their credentials"
+    if found is Exposure.SILENT:
+        said = "does not say whether it asks for a token: no answer, or none of Ray's"
     raise ConfigError(
-        f"the Ray at {address!r} answers without a token: whoever reaches it can run code on all "
-        "of its nodes, with their credentials",
+        f"the Ray at {address!r} {said}",
         "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH on every node and here (docs/security.md);"
         f" or set {ALLOW_OPEN_RAY}=1 and give {ALLOW_OPTION}, where the network is closed",
     )
@@ -124,7 +158,7 @@ def _ask_grpc(target: str, method: str, timeout_s: float) -> Exposure:
         except grpc.RpcError as error:
             if error.code() in _CLOSED:
                 return Exposure.GUARDED
-            return Exposure.OPEN if error.code() in _ANSWERED else Exposure.SILENT
+            return Exposure.SILENT if error.code() in _NOT_ANSWERED else Exposure.OPEN
     return Exposure.OPEN
 
 

@@ -31,12 +31,15 @@ STORE_ENCRYPTION = "DRMN_STORE_ENCRYPTION"
 CA_BUNDLE = "AWS_CA_BUNDLE"
 MAX_ATTEMPTS = "AWS_MAX_ATTEMPTS"
 RAY_AUTH_MODE = "RAY_AUTH_MODE"
+RAY_TLS = "RAY_USE_TLS"
 RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 AWS_CREDENTIALS = "AWS_SHARED_CREDENTIALS_FILE"
 PASSWORD_FILE = "PGPASSFILE"
 STORE_WAIT = "DRMN_STORE_WAIT_S"
 WORKER_WAIT = "DRMN_WORKER_WAIT_S"
 PRETEND_GPUS = "DRMN_PRETEND_GPUS"
+OWN_RAY = (None, "", "local")
+"""Addresses for which a command starts a Ray of its own."""
 _MAX_NAME_BYTES = 200
 _CA_OPTION = "tls_ca_file_path"
 
@@ -208,3 +211,8 @@ def secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
 def asks_for_token(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether Ray's clients here send a token."""
     return environ.get(RAY_AUTH_MODE) == "token"
+
+
+def uses_tls(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether Ray's clients here show a certificate, and ask for one."""
+    return environ.get(RAY_TLS, "0").lower() in ("1", "true")  # as Ray reads it

@@ -10,15 +10,18 @@ from urllib.parse import urlsplit
 
 from drmn.errors import ConfigError
 from orchestration.doctor.finding import Finding, bad, good, warning
+from orchestration.doctor.several_nodes import judge_checkpoints
 from orchestration.doctor.versions import differing
-from orchestration.exposure import Exposure, exposure, is_loopback
-from orchestration.settings import RAY_ADDRESS, RAY_AUTH_MODE, Settings, asks_for_token
+from orchestration.exposure import Exposure, exposure, is_loopback, joined_exposure
+from orchestration.settings import OWN_RAY, RAY_ADDRESS, RAY_AUTH_MODE, Settings, asks_for_token
 
 CONNECT_S = 3.0
 PROBE_S = 45.0
 SKEW_S = 1.0
 """Between two clocks: logs and leases of the cluster assume less."""
 _TOKEN = f"set {RAY_AUTH_MODE}=token and RAY_AUTH_TOKEN_PATH on every node and here"
+_MISMATCH = "Version mismatch:"
+"""How Ray begins the lines that name both sides' versions."""
 _PORTS = {"ray": 10001, "gcs": 6379}
 
 
@@ -33,13 +36,22 @@ class Node:
     """Half of what asking it took."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """What a process saw that joined."""
+
+    gcs_address: str
+    """The cluster's own, whatever it was joined by."""
+    nodes: list[Node]
+
+
 def check_ray(settings: Settings) -> list[Finding]:
-    """One line each: reach, token, nodes, versions, clocks."""
+    """One line each: reach, token, nodes, versions, clocks, checkpoints that nodes cannot see."""
     address = settings.ray_address
-    if address in (None, "local"):
+    if not address or address in OWN_RAY:
         return [good(f"{RAY_ADDRESS} is not set: each command starts a local Ray")]
     if address == "auto":
-        return joined(address)
+        return _look_inside(address, settings, [])
     try:
         is_loopback(address)  # refuses what is no address
         if (reached := reach(address)).remedy:
@@ -47,7 +59,27 @@ def check_ray(settings: Settings) -> list[Finding]:
         openness = judge_exposure(address, exposure(address, CONNECT_S))
     except ConfigError as error:
         return [bad(error.message, f"correct {RAY_ADDRESS}")]
-    return [openness, *joined(address)]
+    return _look_inside(address, settings, [openness])
+
+
+def _look_inside(address: str, settings: Settings, outside: list[Finding]) -> list[Finding]:
+    """``outside`` gives way to the cluster's own address, where another one was given."""
+    joined = join(address)
+    if isinstance(joined, Finding):
+        return [*outside, joined]
+    nodes, own = judge_nodes(joined.nodes), joined.gcs_address
+    if outside and not is_loopback(address):
+        return [*outside, *nodes]
+    openness = judge_exposure(own, joined_exposure(address, own, CONNECT_S))
+    return [openness, *nodes, *judge_sharing(joined.nodes, settings)]
+
+
+def judge_sharing(nodes: Sequence[Node], settings: Settings) -> list[Finding]:
+    """Nothing for one host, whatever it is called; else whether all see the checkpoints."""
+    if len({node.name for node in nodes}) == 1:
+        return []
+    found = judge_checkpoints(settings.sweep_storage, remote=True)
+    return [found] if found.remedy else []
 
 
 def reach(address: str, timeout_s: float = CONNECT_S) -> Finding:
@@ -75,22 +107,40 @@ def judge_exposure(address: str, found: Exposure) -> Finding:
         return warning(f"the Ray at {address} asks for no token, on loopback", _TOKEN)
     if found is Exposure.GUARDED and not asks_for_token():
         return bad(f"the Ray at {address} asks for a token, and none is sent from here", _TOKEN)
+    if found is Exposure.SILENT:
+        return warning(
+            f"the Ray at {address} does not answer strangers: whether it asks for a token is not "
+            "known",
+            f"with TLS that is as it should be; else see that this is Ray's port, and {_TOKEN}",
+        )
     return good(f"the Ray at {address} asks for a token")
 
 
-def joined(address: str) -> list[Finding]:
+def join(address: str) -> Joined | Finding:
     """From a process of its own, which can be given up: joining may hang."""
     command = [sys.executable, "-m", "orchestration.doctor.ray_probe", address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, check=False)
     except subprocess.TimeoutExpired:
-        return [
-            bad(f"joining {address} took more than {PROBE_S:g} s", "see its head's logs, gcs.out")
-        ]
+        return bad(
+            f"joining {address} took more than {PROBE_S:g} s", "see its head's logs, gcs.out"
+        )
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return [bad(f"{address} cannot be joined: {reason}", f"check the token and {RAY_ADDRESS}")]
-    return judge_nodes([Node(**each) for each in json.loads(done.stdout.splitlines()[-1])])
+        return judge_failure(address, done.stderr)
+    said = json.loads(done.stdout.splitlines()[-1])
+    nodes = [Node(**each) for each in said["nodes"]]
+    return Joined(gcs_address=said["gcs_address"], nodes=nodes)
+
+
+def judge_failure(address: str, said: str) -> Finding:
+    """In one line, why a process could not join that ended with ``said``."""
+    _, mismatch, versions = said.rpartition(_MISMATCH)
+    if mismatch:
+        reason = " ".join([mismatch, *versions.split()])
+        remedy = "install one version of Ray and one of Python on all nodes and here"
+        return bad(f"{address} cannot be joined: {reason}", remedy)
+    last = (said.strip().splitlines() or ["no reason given"])[-1]
+    return bad(f"{address} cannot be joined: {last}", f"check the token and {RAY_ADDRESS}")
 
 
 def judge_nodes(nodes: Sequence[Node]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Run as a process: joins a Ray and prints each alive node's versions and clock as JSON."""
+"""Run as a process: joins a Ray; prints its address, each alive node's versions and clock."""
 
 import json
 import logging
@@ -33,8 +33,8 @@ class Clock:
         return found
 
 
-def ask(address: str) -> list[dict[str, Any]]:
-    """Every alive node, its clock against this process's."""
+def ask(address: str) -> dict[str, Any]:
+    """The GCS's address and every alive node, its clock against this process's."""
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     remote = ray.remote(num_cpus=0)(Clock)
@@ -45,10 +45,11 @@ def ask(address: str) -> list[dict[str, Any]]:
         for node in nodes
     ]
     versions = ray.get([clock.versions.remote() for clock in clocks], timeout=ANSWER_S)
-    return [
+    told = [
         {"name": node["NodeManagerAddress"], "versions": found, **_skew(clock)}
         for node, clock, found in zip(nodes, clocks, versions, strict=True)
     ]
+    return {"gcs_address": str(ray.get_runtime_context().gcs_address), "nodes": told}
 
 
 def _skew(clock: Any) -> dict[str, float]:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 from orchestration.doctor.finding import Finding, bad, good, warning
 from orchestration.exposure import is_loopback
-from orchestration.settings import RAY_ADDRESS, STUDY_STORAGE, SWEEP_STORAGE, TRACKING_URI, Settings
+from orchestration.settings import (
+    OWN_RAY,
+    RAY_ADDRESS,
+    STUDY_STORAGE,
+    SWEEP_STORAGE,
+    TRACKING_URI,
+    Settings,
+)
 
 _MOUNTS = Path("/proc/mounts")
 _NETWORK = (
@@ -25,10 +32,10 @@ _NETWORK = (
 def check_several_nodes(settings: Settings) -> list[Finding]:
     """Checkpoints, runs and studies: can every node, and the next driver, reach them?"""
     address = settings.ray_address
-    if address in (None, "local"):
+    if not address or address in OWN_RAY:
         return [good(f"{RAY_ADDRESS} is not set: one machine, for which local files do")]
-    remote = address != "auto" and not is_loopback(address)
-    found = [_checkpoints(settings.sweep_storage, remote=remote)]
+    remote = address != "auto" and not is_loopback(address)  # else Ray's check counts hosts
+    found = [judge_checkpoints(settings.sweep_storage, remote=remote)]
     if settings.tracking_uri.startswith("sqlite"):
         text = "MLflow is a SQLite file on this machine: no other machine sees the runs"
         found.append(warning(text, f"start a server with PostgreSQL and set {TRACKING_URI}"))
@@ -39,7 +46,8 @@ def check_several_nodes(settings: Settings) -> list[Finding]:
     return found
 
 
-def _checkpoints(storage: str, *, remote: bool) -> Finding:
+def judge_checkpoints(storage: str, *, remote: bool) -> Finding:
+    """Can the other nodes see them? ``remote``: there are some, or may be."""
     if "://" in storage:
         return good("checkpoints are in an object store")
     kind = file_system(Path(storage), _MOUNTS.read_text() if _MOUNTS.is_file() else "")

@@ -10,16 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
+import ray
 from distributions import write_folder
 from ray_head import free_port, serve_ray_head
 from typed_commands import BIN, clean_environ, run_command
 
 from drmn.errors import ConfigError
+from orchestration import cluster as cluster_module
 from orchestration.cluster import cluster
-from orchestration.exposure import Exposure, exposure, is_loopback, refuse_open_ray
+from orchestration.exposure import (
+    Exposure,
+    exposure,
+    is_loopback,
+    refuse_open_cluster,
+    refuse_open_ray,
+)
 from orchestration.settings import ALLOW_OPEN_RAY, read_settings
 
 
@@ -77,6 +86,7 @@ def test_a_dashboard_is_open_where_it_answers(status: int, found: Exposure) -> N
     [
         (None, Exposure.OPEN),
         (grpc.StatusCode.FAILED_PRECONDITION, Exposure.OPEN),
+        (grpc.StatusCode.UNKNOWN, Exposure.OPEN),
         (grpc.StatusCode.UNAUTHENTICATED, Exposure.GUARDED),
         (grpc.StatusCode.UNIMPLEMENTED, Exposure.SILENT),
     ],
@@ -120,6 +130,46 @@ def test_an_open_ray_in_the_network_is_refused_before_it_is_joined(
         refuse_open_ray(address, allowed=True)
     with _grpc(grpc.StatusCode.UNAUTHENTICATED) as address:
         refuse_open_ray(address, allowed=False)
+
+
+@pytest.mark.parametrize(("name", "value"), [("RAY_AUTH_MODE", "token"), ("RAY_USE_TLS", "1")])
+def test_what_does_not_say_is_refused_unless_token_or_tls_are_configured(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.delenv("RAY_USE_TLS", raising=False)
+    monkeypatch.setattr("orchestration.exposure.is_loopback", lambda _address: False)
+    with _grpc(grpc.StatusCode.DEADLINE_EXCEEDED) as address:
+        with pytest.raises(ConfigError, match="does not say whether it asks for a token"):
+            refuse_open_ray(address, allowed=False)
+        refuse_open_ray(address, allowed=True)
+        monkeypatch.setenv(name, value)
+        refuse_open_ray(address, allowed=False)
+
+
+def test_a_joined_cluster_is_judged_by_its_own_address_and_not_by_the_door() -> None:
+    elsewhere = "192.0.2.7:6379"
+    with _grpc(None) as door:
+        refuse_open_cluster(door, door, allowed=False)  # on loopback alone
+        with pytest.raises(ConfigError, match=f"{elsewhere}' answers without a token"):
+            refuse_open_cluster(f"ray://{door}", elsewhere, allowed=False)
+        refuse_open_cluster(f"ray://{door}", elsewhere, allowed=True)
+    with _grpc(grpc.StatusCode.UNAUTHENTICATED) as door:
+        refuse_open_cluster(f"ray://{door}", elsewhere, allowed=False)
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1:6379", "auto"])
+def test_loopback_does_not_hide_an_open_head(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    with _grpc(None) as own:
+        monkeypatch.setattr("orchestration.exposure.is_loopback", lambda found: found != own)
+        monkeypatch.setattr(cluster_module, "_connection", lambda _: SimpleNamespace())
+        known = SimpleNamespace(gcs_address=own)
+        monkeypatch.setattr(ray, "get_runtime_context", lambda: known)
+        with (
+            pytest.raises(ConfigError, match="answers without a token"),
+            cluster(given),
+        ):
+            pytest.fail("it was let in")
 
 
 def test_openness_is_allowed_by_variable_and_option_together() -> None:

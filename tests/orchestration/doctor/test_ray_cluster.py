@@ -4,8 +4,17 @@ from pathlib import Path
 import pytest
 from ray_head import free_port
 
-from orchestration.doctor.finding import Level
-from orchestration.doctor.ray_cluster import Node, check_ray, judge_exposure, judge_nodes, reach
+from orchestration.doctor import ray_cluster
+from orchestration.doctor.finding import Finding, Level
+from orchestration.doctor.ray_cluster import (
+    Joined,
+    Node,
+    check_ray,
+    judge_exposure,
+    judge_failure,
+    judge_nodes,
+    reach,
+)
 from orchestration.doctor.several_nodes import check_several_nodes, file_system
 from orchestration.exposure import Exposure
 from orchestration.settings import read_settings
@@ -36,6 +45,8 @@ def test_without_a_cluster_all_is_well_and_a_wrong_address_is_told() -> None:
         ("127.0.0.1:6379", Exposure.OPEN, "", W),
         (ELSEWHERE, Exposure.GUARDED, "", B),
         (ELSEWHERE, Exposure.GUARDED, "token", G),
+        (ELSEWHERE, Exposure.SILENT, "", W),
+        (ELSEWHERE, Exposure.SILENT, "token", W),
     ],
 )
 def test_an_open_ray_and_a_missing_token_are_told(
@@ -80,3 +91,55 @@ def test_the_file_system_is_that_of_the_nearest_mount() -> None:
     assert file_system(Path("/mnt/all/sweeps"), mounts) == "nfs4"
     assert file_system(Path("/mnt/other"), mounts) == "ext4"
     assert file_system(Path("/x"), "") == "unknown"
+
+
+def _joined(
+    monkeypatch: pytest.MonkeyPatch, address: str, hosts: int, found: Exposure
+) -> list[Finding]:
+    nodes = [_node(f"192.0.2.{7 + host}") for host in range(hosts)]
+    asked: list[str] = []
+
+    def ask(address: str, _timeout_s: float) -> Exposure:
+        asked.append(address)
+        return found
+
+    monkeypatch.setattr("orchestration.exposure.exposure", ask)
+    monkeypatch.setattr(ray_cluster, "exposure", ask)
+    monkeypatch.setattr(ray_cluster, "reach", lambda _address: Finding(level=G, text="answers"))
+    monkeypatch.setattr(
+        ray_cluster, "join", lambda _address: Joined(gcs_address=ELSEWHERE, nodes=nodes)
+    )
+    told = check_ray(read_settings({"RAY_ADDRESS": address, "DRMN_SWEEP_STORAGE": "/kept"}))
+    assert asked[-1] == (address if address.startswith("ray:") else ELSEWHERE)
+    return told
+
+
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:6379", "ray://localhost:10001"])
+def test_a_cluster_joined_by_a_door_of_this_machine_is_judged_by_its_own_address(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    found = _joined(monkeypatch, address, 2, Exposure.OPEN)
+    assert [each.level for each in found] == [B, G, G, B]
+    assert f"the Ray at {ELSEWHERE} answers without a token" in found[0].text
+    assert "checkpoints go to /kept" in found[-1].text
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    found = _joined(monkeypatch, address, 1, Exposure.GUARDED)
+    assert [each.level for each in found] == [G, G, G]
+
+
+def test_versions_that_differ_are_told_in_one_line() -> None:
+    said = """Traceback (most recent call last):
+RuntimeError: Version mismatch: The cluster was started with:
+    Ray: 2.52.0
+    Python: 3.11.9
+This process on node 10.0.0.2 was started with:
+    Ray: 2.60.0
+    Python: 3.11.2
+
+"""
+    found = judge_failure("auto", said)
+    assert "Ray: 2.52.0 Python: 3.11.9 This process on node 10.0.0.2" in found.text
+    assert "\n" not in found.text
+    assert "one version of Ray" in found.remedy
+    assert "cannot be joined: no token" in judge_failure("auto", "Traceback\nno token\n").text
+    assert "no reason given" in judge_failure("auto", "").text
