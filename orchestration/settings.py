@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from drmn.errors import ConfigError
 from drmn.places import ATTEMPTS
@@ -32,12 +32,14 @@ CA_BUNDLE = "AWS_CA_BUNDLE"
 MAX_ATTEMPTS = "AWS_MAX_ATTEMPTS"
 RAY_AUTH_MODE = "RAY_AUTH_MODE"
 RAY_TLS = "RAY_USE_TLS"
+RAY_TLS_KEY = "RAY_TLS_SERVER_KEY"
 RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 AWS_CREDENTIALS = "AWS_SHARED_CREDENTIALS_FILE"
 PASSWORD_FILE = "PGPASSFILE"
 STORE_WAIT = "DRMN_STORE_WAIT_S"
 WORKER_WAIT = "DRMN_WORKER_WAIT_S"
 PRETEND_GPUS = "DRMN_PRETEND_GPUS"
+_PASSWORDS = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", TRACKING_PASSWORD)
 OWN_RAY = (None, "", "local")
 """Addresses for which a command starts a Ray of its own."""
 _MAX_NAME_BYTES = 200
@@ -204,8 +206,26 @@ def secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
         "AWS credentials": environ.get(AWS_CREDENTIALS, str(user / ".aws" / "credentials")),
         "MLflow's password": str(user / ".mlflow" / "credentials"),
         "PostgreSQL's password": environ.get(PASSWORD_FILE, str(user / ".pgpass")),
+        "Ray's TLS key": environ.get(RAY_TLS_KEY, ""),
+        "compose.yaml's secrets": str(Path("infra", ".env").absolute()),
     }
     return {what: Path(place) for what, place in places.items()}
+
+
+def passwords(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the environment holds of passwords, by variable. To be judged, never to be shown."""
+    given = {name: environ.get(name, "") for name in _PASSWORDS}
+    given[STUDY_STORAGE] = _password_of(environ.get(STUDY_STORAGE, ""))
+    given[TRACKING_URI] = _password_of(environ.get(TRACKING_URI, ""))
+    return {name: password for name, password in given.items() if password}
+
+
+def _password_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may hold the password
+        return ""
+    return unquote(parts.password or "") or parse_qs(parts.query).get("password", [""])[0]
 
 
 def asks_for_token(environ: Mapping[str, str] = os.environ) -> bool:

@@ -1,21 +1,39 @@
-"""Files with secrets that others on this machine can read."""
+"""Secrets that others can read on this machine, or know from a manual."""
 
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from orchestration.doctor.finding import Finding, bad, good
-from orchestration.settings import Settings, secret_files
+from orchestration.settings import Settings, passwords, secret_files
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_WELL_KNOWN = (
+    *("admin", "changeme", "drmn", "minio", "minio123", "minioadmin", "mlflow", "optuna"),
+    *("password", "password1234", "postgres", "root", "secret", "test", "123456"),
+)
+"""Of PostgreSQL's, MinIO's and MLflow's images and manuals, of this project, and of everywhere."""
 _LOCAL_STACK = ("env", "pgpass", "aws-credentials", "mlflow-auth.ini", "secrets.json")
 
 
 def check_private_files(settings: Settings) -> list[Finding]:
-    """Ray's token, cloud and database logins, the local stack's secrets, and DRMN_HOME itself."""
+    """Ray's token and key, logins, the stacks' secrets, DRMN_HOME itself, and known passwords."""
     stack = settings.home / "local"
     known = {f"the local stack's {name}": stack / name for name in _LOCAL_STACK}
-    return judge_files({**secret_files(), **known}) + judge_folder(settings.home)
+    found = judge_files({**secret_files(), **known}) + judge_folder(settings.home)
+    return found + judge_passwords(passwords())
+
+
+def judge_passwords(given: Mapping[str, str]) -> list[Finding]:
+    """Whoever finds the server tries those of manuals and examples first."""
+    return [
+        bad(
+            f"the password in {name} is one that everybody knows",
+            "change it on the server, and here",
+        )
+        for name, password in given.items()
+        if password.lower() in _WELL_KNOWN
+    ]
 
 
 def judge_files(files: Mapping[str, Path]) -> list[Finding]:
