@@ -70,12 +70,15 @@ def ablate(
 ) -> None:
     """Run an ablation study: rows x data sets x seeds. Giving it again continues it."""
     from orchestration.feature_choice import FeatureChoice
+    from orchestration.fitting_node import refuse_unfit_here
     from orchestration.study.reading import read_study
     from orchestration.study.request import StudyRequest
     from orchestration.study.running import run_study
 
     settings = read_settings(allow_open_ray=allow_open_ray)
     console = progress_console(as_json=as_json)
+    resources = Resources(cpus=cpus_per_trial, gpus=gpus_per_trial)
+    refuse_unfit_here(resources, settings)
     choice = FeatureChoice.of(features, weights)
     given: dict[str, Scalar] = {
         path: value
@@ -96,7 +99,7 @@ def ablate(
         rows=rows.split(",") if rows else None,
         features=choice.store,
         tune_each=tune_each,
-        resources=Resources(cpus=cpus_per_trial, gpus=gpus_per_trial),
+        resources=resources,
         max_concurrent=max_concurrent,
     )
     try:

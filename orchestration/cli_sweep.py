@@ -158,6 +158,7 @@ def sweep(
     """Search lambda_SC, lambda_GC, beta and gamma; prune; test the winner once per final seed."""
     from orchestration.datasets import resolve_data_root
     from orchestration.feature_choice import FeatureChoice
+    from orchestration.fitting_node import refuse_unfit_here
     from orchestration.summary import tell_result
     from orchestration.sweep import run_sweep
 
@@ -172,6 +173,8 @@ def sweep(
     config = recipe(dataset, variant_name, chosen, overrides or [])
     settings = read_settings(allow_open_ray=allow_open_ray)
     console = progress_console(as_json=as_json)
+    resources = Resources(cpus=cpus_per_trial, gpus=_gpus(gpus_per_trial))
+    refuse_unfit_here(resources, settings)
     rule = PruningRule(
         pruner=pruner_for(pruner, objective),
         grace_period=grace_period,
@@ -198,7 +201,7 @@ def sweep(
         features=given.store,
         data_root=resolve_data_root(dataset, data_root, settings, console),
         max_concurrent=max_concurrent,
-        resources=Resources(cpus=cpus_per_trial, gpus=_gpus(gpus_per_trial)),
+        resources=resources,
         pruning=rule,
         seed=seed,
         final_seeds=final_seeds,

@@ -14,14 +14,13 @@ from ray.tune.execution import class_cache
 
 from drmn.errors import ConfigError
 from orchestration.exposure import refuse_open_cluster, refuse_open_ray
-from orchestration.fitting_node import alive_nodes
+from orchestration.fitting_node import OWN_CPUS, alive_nodes
 from orchestration.planning.packing import Node
 from orchestration.request import Resources
 from orchestration.settings import OWN_RAY
 from orchestration.stopping.brake import end_now, ending_now
 from orchestration.terminal.manner import manner
 
-_EMBEDDED_CPUS = os.cpu_count() or 1
 _RECOUNT_S = 2.0
 _MAX_ADDRESS = 300
 _MAX_STARTING = "100000"
@@ -74,7 +73,7 @@ def _check_address(address: str) -> None:
 
 
 def _connection(address: str | None) -> Any:
-    local = {} if address else {"num_cpus": _EMBEDDED_CPUS, "include_dashboard": False}
+    local = {} if address else {"num_cpus": OWN_CPUS, "include_dashboard": False}
     try:
         return ray.init(
             address=address or "local",  # None would join any Ray that was started here

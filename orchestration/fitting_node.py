@@ -1,5 +1,6 @@
 """A node that one trial fits on: there, asked of the cluster's autoscaler, or refused at once."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,20 +8,25 @@ import time
 from pathlib import Path
 
 import ray
+import torch
 from ray.autoscaler.sdk import request_resources
 from rich.console import Console
 
 from drmn.errors import ConfigError
 from orchestration.request import Resources
-from orchestration.settings import WORKER_WAIT
+from orchestration.settings import OWN_RAY, RAY_ADDRESS, WORKER_WAIT, Settings
 
 AUTOSCALER_WAIT_S = 900.0
 """A machine is ordered, started, and fetches an image of some gigabytes."""
+OWN_CPUS = os.cpu_count() or 1
+"""What a local Ray of our own is given."""
 _POLL_S = 1.0
 _ASK_EVERY_S = 30.0
 """The request is the cluster's, not ours: who asks after us overwrites it."""
 _STATUS_S = 30.0
 _IS_STATUS = "Node status"
+_UNKNOWN = "; whether the cluster can add nodes is not known, for `ray status` says nothing"
+_LOWER = "lower --cpus-per-trial or --gpus-per-trial"
 _COUNTED_KIND = re.compile(r"^ \d+ (\S+)$", re.MULTILINE)
 _OF_NO_KIND = re.compile(r"node_[0-9a-f]+")
 """What `ray status` calls each node where nothing can make more of its kind."""
@@ -40,17 +46,20 @@ def await_fitting_node(resources: Resources, wait_s: float | None, console: Cons
     """
     if _is_there(resources):
         return
+    grows = has_autoscaler() if wait_s is None else False
     if wait_s is None:
-        wait_s = AUTOSCALER_WAIT_S if has_autoscaler() else 0.0
+        wait_s = AUTOSCALER_WAIT_S if grows else 0.0
     if not wait_s:
         raise ConfigError(
-            f"a trial asks for {_told(resources)}, but {_largest()}",
-            "lower --cpus-per-trial or --gpus-per-trial; where nodes are yet to come, set "
-            f"{WORKER_WAIT} to the seconds that they may take",
+            f"a trial asks for {_told(resources)}, but {_largest()}"
+            + (_UNKNOWN if grows is None else ""),
+            f"{_LOWER}; where nodes are yet to come, set {WORKER_WAIT} to the seconds that they "
+            "may take",
         )
     console.print(
         f"no node has the {_told(resources)} of a trial: one is asked for, and waited for up to "
-        f"{wait_s:g} s ({WORKER_WAIT})",
+        f"{wait_s:g} s ({WORKER_WAIT}); if no kind of node is that large, stop this and set it to "
+        "0: then it is refused at once",
         highlight=False,
     )
     waited_s = _wait(resources, wait_s)
@@ -69,7 +78,7 @@ def _wait(resources: Resources, limit_s: float) -> float:
                     f"no node with the {_told(resources)} of a trial came within {limit_s:g} s, "
                     f"and {_largest()}",
                     f"`ray status` tells what the autoscaler does; {WORKER_WAIT} is how long it "
-                    "may take",
+                    f"may take, 0 refuses at once. If no kind of node is that large: {_LOWER}",
                 )
             if waited_s - asked_at >= _ASK_EVERY_S:
                 request_resources(bundles=[bundle])
@@ -80,12 +89,34 @@ def _wait(resources: Resources, limit_s: float) -> float:
     return time.monotonic() - started
 
 
-def has_autoscaler() -> bool:
-    """Whether something makes nodes for the cluster that this process has joined."""
+def refuse_unfit_here(resources: Resources, settings: Settings) -> None:
+    """What a Ray of our own could not give, before anything is prepared for it.
+
+    Raises:
+        ConfigError: no cluster was given, and this machine has less than one trial asks for.
+    """
+    if settings.ray_address not in OWN_RAY or settings.pretend_gpus:
+        return
+    num_gpus = torch.cuda.device_count()
+    if resources.cpus > OWN_CPUS or resources.gpus > num_gpus:
+        raise ConfigError(
+            f"a trial asks for {_told(resources)}, but this machine has {OWN_CPUS} CPUs and "
+            f"{num_gpus} GPUs that PyTorch can use",
+            f"{_LOWER}, or name a cluster in {RAY_ADDRESS}",
+        )
+
+
+def has_autoscaler() -> bool | None:
+    """Whether something makes nodes for the cluster that this process has joined.
+
+    None: `ray status` does not say, as where the GCS can only be reached from inside.
+    """
     address, deadline = _gcs_address(), time.monotonic() + _STATUS_S
-    while _IS_STATUS not in (status := _status(address)):  # a young cluster has none yet
-        if time.monotonic() > deadline:
-            return False
+    left_s = _STATUS_S
+    while _IS_STATUS not in (status := _status(address, left_s)):  # a young cluster has none yet
+        time.sleep(_POLL_S)
+        if (left_s := deadline - time.monotonic()) <= 0:
+            return None
     kinds = _COUNTED_KIND.findall(status)
     return not kinds or any(not _OF_NO_KIND.fullmatch(kind) for kind in kinds)
 
@@ -94,14 +125,14 @@ def _gcs_address() -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
-def _status(address: str) -> str:
+def _status(address: str, timeout_s: float) -> str:
     program = Path(sys.executable).with_name("ray")
     try:
         return subprocess.run(
             [program, "status", "--address", address],
             capture_output=True,
             text=True,
-            timeout=_STATUS_S,
+            timeout=timeout_s,
             check=False,
         ).stdout
     except subprocess.TimeoutExpired:

@@ -82,6 +82,11 @@ class Settings:
     """Trials that reserve GPUs compute on CPUs: to rehearse a cluster where there are none."""
 
     @property
+    def node_wait_s(self) -> float | None:
+        """``worker_wait_s`` of ``ray_address``: to a Ray of our own no node ever comes."""
+        return 0.0 if self.ray_address in OWN_RAY else self.worker_wait_s
+
+    @property
     def sprites_root(self) -> Path:
         """Data root of the rendered demo set."""
         return self.home / "data"

@@ -78,7 +78,7 @@ def _run(
     )
     check_places(settings)
     with cluster(settings.ray_address, allow_open=settings.allow_open_ray) as dashboard:
-        await_fitting_node(request.resources, settings.worker_wait_s, console)
+        await_fitting_node(request.resources, settings.node_wait_s, console)
         if not resume:
             check_is_new(request.name, settings.sweep_folder(request.name))
             request = _packed(request, dataset, settings)
@@ -110,7 +110,7 @@ def plan_sweep(request: SweepRequest, settings: Settings, console: Console) -> P
         cluster(settings.ray_address, allow_open=settings.allow_open_ray),
         console.status("two batches and a short evaluation"),
     ):
-        await_fitting_node(request.resources, settings.worker_wait_s, console)
+        await_fitting_node(request.resources, settings.node_wait_s, console)
         plan = make_plan(_packed(request, dataset, settings), dataset, settings)
     plan.save(folder)
     return plan

@@ -51,7 +51,7 @@ def run_study(request: StudyRequest, settings: Settings, console: Console) -> St
     record = open_record(request, folder, datasets)
     work = _Work(request, settings, console, folder, datasets)
     with cluster(settings.ray_address, allow_open=settings.allow_open_ray):
-        await_fitting_node(request.resources, settings.worker_wait_s, console)
+        await_fitting_node(request.resources, settings.node_wait_s, console)
         work.run(work.tune(record) if request.tune_each else record)
     return folder
 

@@ -2,17 +2,22 @@
 
 import io
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
 from rich.console import Console
+from typer.testing import CliRunner
 
 from drmn.errors import ConfigError
-from orchestration import fitting_node
-from orchestration.fitting_node import await_fitting_node, has_autoscaler
+from orchestration import fitting_node, sweep
+from orchestration.cli import app
+from orchestration.fitting_node import await_fitting_node, has_autoscaler, refuse_unfit_here
 from orchestration.request import Resources
+from orchestration.settings import read_settings
+from orchestration.study import running
 
 HEAD = {"memory": 1e9, "node:__internal_head__": 1.0}
 WORKER = {"CPU": 2.0, "GPU": 2.0}
@@ -61,7 +66,7 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, ray_: PretendRay) -> PretendRay:
         fitting_node, "request_resources", lambda *, bundles: ray_.requests.append(bundles)
     )
     monkeypatch.setattr(fitting_node, "_gcs_address", lambda: "head:6379")
-    monkeypatch.setattr(fitting_node, "_status", lambda _: ray_.status)
+    monkeypatch.setattr(fitting_node, "_status", lambda *_: ray_.status)
     return ray_
 
 
@@ -122,10 +127,53 @@ def test_a_wait_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pretend.now_s == 20
 
 
-def test_a_status_that_never_comes_is_no_autoscaler(monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend = _pretend(monkeypatch, PretendRay("No cluster status."))
-    monkeypatch.setattr(fitting_node, "_status", lambda _: pretend.sleep(2) or pretend.status)
-    assert not has_autoscaler()
+def test_a_status_that_never_comes_is_asked_for_now_and_then_and_told_to_be_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend, asked = _pretend(monkeypatch, PretendRay("No cluster status.")), []
+    monkeypatch.setattr(
+        fitting_node, "_status", lambda _, left_s: asked.append(left_s) or pretend.status
+    )
+    with pytest.raises(ConfigError, match="whether the cluster can add nodes is not known"):
+        await_fitting_node(ON_GPU, None, Console(file=io.StringIO()))
+    assert asked == [30.0 - each for each in range(30)]
+    assert pretend.now_s == 30
+
+
+@pytest.mark.parametrize("address", [None, "local"])
+def test_a_ray_of_our_own_is_not_asked_whether_it_grows(
+    monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    _pretend(monkeypatch, PretendRay(FIXED))
+    monkeypatch.setattr(fitting_node, "has_autoscaler", lambda: pytest.fail("it was asked"))
+    settings = replace(read_settings({"DRMN_WORKER_WAIT_S": "60"}), ray_address=address)
+    with pytest.raises(ConfigError, match="the largest node has"):
+        await_fitting_node(ON_GPU, settings.node_wait_s, Console(file=io.StringIO()))
+    assert replace(settings, ray_address="auto").node_wait_s == 60.0
+
+
+@pytest.mark.parametrize("command", ["sweep", "ablate"])
+def test_what_this_machine_lacks_is_refused_before_data_are_prepared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    monkeypatch.setattr(fitting_node.torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setenv("DRMN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for module, name in ((sweep, "run_sweep"), (running, "run_study")):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was begun"))
+    given = [command, "--dataset", "sprites", "--gpus-per-trial", "1"]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 2
+    said = " ".join(done.output.split())
+    assert "asks for 1 CPUs and 1 GPUs, but this machine has" in said
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_cluster_may_have_what_this_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting_node.torch.cuda, "device_count", lambda: 0)
+    for given in ({"RAY_ADDRESS": "auto"}, {"DRMN_PRETEND_GPUS": "1"}):
+        refuse_unfit_here(ON_GPU, read_settings(given))
+    refuse_unfit_here(Resources(), read_settings({}))
 
 
 def test_an_unanswered_question_is_no_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,4 +181,4 @@ def test_an_unanswered_question_is_no_status(monkeypatch: pytest.MonkeyPatch) ->
         raise subprocess.TimeoutExpired("ray", 30)
 
     monkeypatch.setattr(fitting_node.subprocess, "run", hang)
-    assert fitting_node._status("head:6379") == ""
+    assert fitting_node._status("head:6379", 30.0) == ""
