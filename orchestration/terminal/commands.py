@@ -13,7 +13,8 @@ from orchestration.stopping.brake import end_now
 from orchestration.terminal.disk import disk_trouble
 from orchestration.terminal.exits import MEANINGS
 from orchestration.terminal.failures import tell_error, tell_interrupt, tell_unexpected
-from orchestration.terminal.manner import PANEL, Manner, set_manner
+from orchestration.terminal.manner import PANEL, Manner, error_console, set_manner
+from orchestration.terminal.memory import memory_trouble, warning_of_limit
 from orchestration.terminal.suggestions import Command, Group
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -94,13 +95,15 @@ def _guarded(function: Callable[..., None]) -> Callable[..., None]:
     def command(*args: Any, verbose: bool = False, quiet: bool = False, **options: Any) -> None:
         try:
             set_manner(_chosen(verbose=verbose, quiet=quiet))
+            if warning := warning_of_limit():
+                error_console().print(f"warning: {warning}", highlight=False)
             function(*args, **options)
         except DrmnError as error:
             raise typer.Exit(tell_error(error)) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(tell_interrupt(error)) from error
-        except OSError as error:
-            if (trouble := disk_trouble(error)) is None:
+        except (OSError, ImportError, MemoryError, RuntimeError) as error:
+            if (trouble := _machine_trouble(error)) is None:
                 raise
             raise typer.Exit(tell_error(trouble)) from error
 
@@ -114,6 +117,11 @@ def _guarded(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {**function.__annotations__, **more}
     return command
+
+
+def _machine_trouble(error: Exception) -> DrmnError | None:
+    disk = disk_trouble(error) if isinstance(error, OSError) else None
+    return disk or memory_trouble(error)
 
 
 def _chosen(*, verbose: bool, quiet: bool) -> Manner:
