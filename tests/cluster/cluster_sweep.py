@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ TWO_AT_ONCE = ["--gpus-per-trial", "1", "--max-concurrent", "2"]
 FIRST_EPOCHS = 4
 """Of all trials, before anything is disturbed or timed."""
 LIMIT_S = 150.0
+_LOG_TAIL = 4000
+"""Characters of what its job has printed, shown where it fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,7 @@ class ClusterSweep:
         return found
 
     def nodes(self) -> dict[str, str]:
-        """Of each trial under way, the address where it last ended an epoch."""
+        """Of each trial that has epochs left, the address where it last ended one."""
         last = {each.trial: each.node for each in self.taken_up()}
         return {name: last[name] for name, epoch in self.unfinished().items() if epoch}
 
@@ -102,45 +105,55 @@ class ClusterSweep:
         return {name: each.last_epoch for name, each in self.ledger.histories().items()}
 
     def unfinished(self) -> dict[str, int]:
-        """Of trials under way."""
-        histories = self.ledger.histories()
-        return {name: each.last_epoch for name, each in histories.items() if not each.is_over}
+        """Of trials that have epochs left."""
+        under_way = {n: each for n, each in self.ledger.histories().items() if not each.is_over}
+        epochs = {name: each.last_epoch for name, each in under_way.items()}
+        return {name: epoch for name, epoch in epochs.items() if epoch < NUM_EPOCHS}
 
     def await_epochs(self, number: int) -> None:
         """Until so many were reported, and two trials that have some are under way."""
 
         def are_there() -> bool:
-            self.check_job()
             epochs, under_way = self.num_epochs(), self.unfinished()
             return sum(epochs.values()) >= number and sum(map(bool, under_way.values())) >= 2
 
-        wait_until(are_there, f"{number} epochs of {self.name}", LIMIT_S)
+        self.wait_until(are_there, f"{number} epochs of {self.name}")
 
     def await_progress(self, before: dict[str, int]) -> float:
         """Until each of those trials has ended another epoch; the seconds that it took."""
 
         def have_gone_on() -> bool:
-            self.check_job()
             now = self.num_epochs()
             return all(now[name] > epoch for name, epoch in before.items())
 
-        return wait_until(have_gone_on, f"{before} go on in {self.name}", LIMIT_S)
+        return self.wait_until(have_gone_on, f"{before} go on in {self.name}")
 
     def await_end(self) -> None:
         """Until its job has succeeded."""
-        wait_until(self._has_succeeded, f"the end of {self.name}", LIMIT_S)
+        self.wait_until(self._has_succeeded, f"the end of {self.name}")
+
+    def wait_until(self, is_so: Callable[[], object], what: str) -> float:
+        """Poll until ``is_so``, unless its job fails; the seconds that it took."""
+
+        def holds() -> object:
+            self._check_job()
+            return is_so()
+
+        try:
+            return wait_until(holds, what, LIMIT_S)
+        except AssertionError as error:
+            error.add_note(self.log()[-_LOG_TAIL:])
+            raise
 
     def log(self) -> str:
         """What its newest job has printed."""
         return self.ray.job_log(self.jobs[-1])
 
-    def check_job(self) -> None:
-        """Raise what it has printed, if it has failed."""
+    def _check_job(self) -> None:
         status = self.ray.job_status(self.jobs[-1])
-        assert status in ("PENDING", "RUNNING", "SUCCEEDED"), self.log()
+        assert status in ("PENDING", "RUNNING", "SUCCEEDED"), f"its job has {status}"
 
     def _has_succeeded(self) -> bool:
-        self.check_job()
         return self.ray.job_status(self.jobs[-1]) == "SUCCEEDED"
 
     def result(self) -> dict[str, Any]:

@@ -103,9 +103,11 @@ def stop_mlflow(rig: Rig, sweep: ClusterSweep) -> Recovery:
 
 
 def _victim(rig: Rig, sweep: ClusterSweep) -> tuple[Host, dict[str, int]]:
-    """A host with trials, and the last epochs of these."""
-    nodes, epochs = sweep.nodes(), sweep.unfinished()
-    victim = next(host for host in rig.workers if host.address in nodes.values())
+    """The host of the trial that has most epochs left; the last epochs of all trials there."""
+    epochs = sweep.unfinished()
+    nodes = {name: node for name, node in sweep.nodes().items() if name in epochs}
+    behind = min(nodes, key=lambda name: epochs[name])
+    victim = next(host for host in rig.workers if host.address == nodes[behind])
     return victim, {name: epochs[name] for name, node in nodes.items() if node == victim.address}
 
 

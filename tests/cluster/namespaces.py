@@ -81,10 +81,19 @@ class Host:
         deadline = time.monotonic() + _KILL_S
         while pids := self.pids():
             assert time.monotonic() < deadline, f"{self.name}: {pids} do not end"
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            _signal(pids, signal.SIGKILL)
             time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def paused(self, title: bytes) -> Iterator[None]:
+        """Its processes whose title begins so stand still for the time of a ``with``."""
+        pids = [pid for pid in self.pids() if _title(pid).startswith(title)]
+        assert pids, f"{self.name} has no process {title!r}"
+        _signal(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(pids, signal.SIGCONT)
 
     def cut(self) -> None:
         """Unplug it: nothing comes in or goes out, and nobody is told."""
@@ -150,6 +159,19 @@ def free_subnet() -> str:
     """Of the range that is kept for tests of networks (RFC 2544), one that is not in use here."""
     used = _ip("route")
     return next(net for n in range(256) if (net := f"198.18.{n}") not in used)
+
+
+def _signal(pids: Sequence[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _title(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it ended meanwhile
 
 
 def _set_namespace(file: int) -> None:

@@ -7,12 +7,15 @@ import pytest
 from cluster_sweep import LIMIT_S, TWO_AT_ONCE, ClusterSweep
 from disturbances import Recovery
 from job_api import wait_until
+from namespaces import Host
 from recovery_table import RecoveryTable
 from rig import Rig
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 WHAT = "no worker is up: an autoscaler adds the first, and another for a trial that waits"
+TRIAL = b"ray::ResourceTrainable"
+"""What Ray calls the process of a trial, Tune's class for functions with resources."""
 
 
 def test_trials_start_on_machines_that_are_started_for_them(
@@ -23,7 +26,10 @@ def test_trials_start_on_machines_that_are_started_for_them(
         with table.timed(WHAT) as row:
             submitted = time.monotonic()
             sweep.submit(*TWO_AT_ONCE)
-            back_s = _await_trials_on(len(rig.workers), sweep)
+            _await_trials_on(1, sweep)
+            with _host_with_trial(rig, sweep).paused(TRIAL):
+                _await_trials_on(2, sweep)
+            back_s = time.monotonic() - submitted
             sweep.await_end()
         ended = time.monotonic()
         assert "one is asked for, and waited for" in sweep.log()
@@ -42,11 +48,16 @@ def test_trials_start_on_machines_that_are_started_for_them(
     table.add(row)
 
 
-def _await_trials_on(num_hosts: int, sweep: ClusterSweep) -> float:
-    """Until trials have ended epochs on so many hosts; the seconds that it took."""
+def _host_with_trial(rig: Rig, sweep: ClusterSweep) -> Host:
+    """Held up there, the trial cannot leave its machine to the next one before another is up."""
+    node = sweep.taken_up()[0].node
+    return next(host for host in rig.workers if host.address == node)
+
+
+def _await_trials_on(num_hosts: int, sweep: ClusterSweep) -> None:
+    """Until trials have ended epochs on so many hosts."""
 
     def are_there() -> bool:
-        sweep.check_job()
-        return bool(sweep.num_epochs()) and len({t.node for t in sweep.taken_up()}) == num_hosts
+        return bool(sweep.num_epochs()) and len({t.node for t in sweep.taken_up()}) >= num_hosts
 
-    return wait_until(are_there, f"trials on {num_hosts} hosts", LIMIT_S)
+    sweep.wait_until(are_there, f"trials on {num_hosts} hosts")
