@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import ClassVar
 
 EXIT_SIGNALLED = 128
 """A process ended by signal n exits with this and n, as a shell has it."""
@@ -17,11 +18,24 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class StoppedNow(KeyboardInterrupt):
-    """A second signal: end at once."""
+    """A signal to end at once; ``newest`` is the last that was made."""
+
+    newest: ClassVar["StoppedNow | None"] = None
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_code = EXIT_SIGNALLED + number
+        StoppedNow.newest = self
+
+
+def exit_code_of(interrupt: KeyboardInterrupt) -> int:
+    """That of the signal that ended the process.
+
+    Where a signal comes while Ray waits in C++, Ray raises a KeyboardInterrupt of its own in place
+    of the handler's :class:`StoppedNow`.
+    """
+    stopped = interrupt if isinstance(interrupt, StoppedNow) else StoppedNow.newest
+    return stopped.exit_code if stopped else EXIT_INTERRUPTED
 
 
 class Brake:

@@ -13,7 +13,8 @@ from rich.markup import escape
 from drmn.errors import ConfigError, DataError, DrmnError
 from drmn.places import without_password
 from orchestration.settings import read_settings
-from orchestration.terminal.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_MISTAKE
+from orchestration.stopping.brake import exit_code_of
+from orchestration.terminal.exits import EXIT_FAILED, EXIT_MISTAKE
 from orchestration.terminal.manner import error_console, manner
 
 _MAX_SHOWN = 4_000
@@ -36,10 +37,9 @@ def tell_error(error: DrmnError) -> int:
 
 
 def tell_interrupt(error: KeyboardInterrupt) -> int:
-    """The exit code: the signal's, where the error knows it."""
+    """The exit code: the signal's."""
     error_console().print("interrupted")
-    code: int = getattr(error, "exit_code", EXIT_INTERRUPTED)
-    return code
+    return exit_code_of(error)
 
 
 def tell_unexpected(

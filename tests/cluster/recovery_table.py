@@ -33,6 +33,7 @@ class RecoveryTable:
     """``rows`` are those that ended well."""
 
     undisturbed_s: float = 0.0
+    began: float = field(default_factory=time.monotonic)
     rows: list[Row] = field(default_factory=list)
 
     @contextmanager
@@ -61,4 +62,5 @@ class RecoveryTable:
             "python": platform.python_version(),
             "epochs": NUM_EPOCHS,
             "undisturbed_s": self.undisturbed_s,
+            "took_s": time.monotonic() - self.began,
         }

@@ -119,11 +119,20 @@ class _StoppedError(DrmnError):
     ],
 )
 def test_errors_become_messages_and_exit_codes(
-    error: BaseException | None, code: int, said: str
+    error: BaseException | None, code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(StoppedNow, "newest", None)
     done = RUNNER.invoke(_app_that(error), ["fail", "--number", "5"])
     assert (done.exit_code, done.stderr.strip()) == (code, said)
     assert done.stdout == "at work on 5\n"
+
+
+def test_an_interrupt_that_ray_has_replaced_keeps_its_signals_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray does so where the signal comes while it waits in C++."""
+    monkeypatch.setattr(StoppedNow, "newest", StoppedNow(signal.SIGHUP))
+    assert RUNNER.invoke(_app_that(KeyboardInterrupt()), ["fail"]).exit_code == 129
 
 
 def test_quiet_leaves_the_errors_and_verbose_adds_the_traceback() -> None:
