@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
+from boto3.s3.transfer import S3TransferRetriesExceededError, TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -115,10 +115,9 @@ class ArtifactStore:
         """
         name = _object_name(digest)
         with replacing(target) as temporary:
-            with self._errors("read", name):
-                self._client.download_file(
-                    self._bucket, self._key(name), str(temporary), Config=_TRANSFER
-                )
+            # download_file would write beside it, under a name that nobody removes after a kill.
+            with self._errors("read", name), temporary.open("wb") as file:
+                self._client.download_fileobj(self._bucket, self._key(name), file, Config=_TRANSFER)
             self._compare(name, _sha256(temporary), digest)
 
     def write(self, name: str, data: bytes) -> None:
@@ -183,7 +182,7 @@ class ArtifactStore:
             if error.response["Error"]["Code"] in _ABSENT:
                 raise _AbsentError(f"{what}: the store does not have it") from error
             raise store_error(what, error) from error
-        except (BotoCoreError, Boto3Error) as error:
+        except (BotoCoreError, Boto3Error, S3TransferRetriesExceededError) as error:
             raise store_error(what, error) from error
 
     def _key(self, name: str) -> str:

@@ -1,8 +1,14 @@
+import hashlib
+import io
+import time
 from pathlib import Path
 from typing import cast
 
 import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
 
+from drmn.atomic import is_temporary
 from drmn.errors import ConfigError, DataError, StoreError
 from orchestration.artifacts import ArtifactStore, Encryption
 from orchestration.publishing import fetch_sweep, publish_sweep
@@ -26,6 +32,37 @@ def test_an_upload_asks_for_the_encryption() -> None:
         "ServerSideEncryption": "aws:kms",
         "SSEKMSKeyId": "k",
     }
+
+
+class Arriving(io.BytesIO):
+    """An object's bytes; before their end is told, it looks at what lies in ``folder``."""
+
+    def __init__(self, data: bytes, folder: Path) -> None:
+        super().__init__(data)
+        self.seen: list[Path] = []
+        self._folder = folder
+
+    def read(self, amount: int | None = -1) -> bytes:
+        end = time.monotonic() + 10
+        while self.tell() and not self.seen:
+            self.seen = list(self._folder.iterdir())
+            assert time.monotonic() < end, "nothing arrived"
+        return super().read(amount)
+
+
+def test_what_arrives_lies_under_a_temporary_name_which_a_later_fetch_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "any")
+    store, body = ArtifactStore("s3://b/x"), Arriving(b"weights", tmp_path)
+    with Stubber(store._client) as answers:
+        answers.add_response("head_object", {"ContentLength": 7})
+        answers.add_response("get_object", {"Body": StreamingBody(body, 7), "ContentLength": 7})
+        store.get(hashlib.sha256(b"weights").hexdigest(), tmp_path / "model")
+    assert body.seen
+    assert all(map(is_temporary, body.seen)), body.seen
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 class Memory:

@@ -1,5 +1,6 @@
 """A feature store that lies in an object store: its files come to each node once, when needed."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,16 +54,28 @@ def publish(
 ) -> None:
     """Copy a local store; files that are there already are left, the manifest comes last.
 
+    What other features had there is replaced: their manifest goes first, so that none ever lies
+    beside files of which it does not tell.
+
     Raises:
         DataError: a file is damaged, or the place cannot be written to.
     """
-    published = storage.read(MANIFEST_FILE)
-    if published is not None and published == (store.path / MANIFEST_FILE).read_bytes():
+    own, published = (store.path / MANIFEST_FILE).read_bytes(), storage.read(MANIFEST_FILE)
+    if published == own:
         return
+    if published is not None:
+        storage.remove(MANIFEST_FILE)
     for done, shard in enumerate(store.manifest.shards, start=1):
         check_contents(store.path, shard)
-        if storage.size(shard.file) != shard.size_bytes:
+        if not _holds(storage, shard):
             storage.write(shard.file, (store.path / shard.file).read_bytes())
         if progress is not None:
             progress(done, len(store.manifest.shards))
-    storage.write(MANIFEST_FILE, (store.path / MANIFEST_FILE).read_bytes())
+    storage.write(MANIFEST_FILE, own)
+
+
+def _holds(storage: Storage, shard: Shard) -> bool:
+    """Compared by content: the files of two stores may have the same name and size."""
+    if storage.size(shard.file) != shard.size_bytes:
+        return False
+    return hashlib.sha256(storage.read(shard.file) or b"").hexdigest() == shard.sha256

@@ -75,6 +75,17 @@ class Storage:
         except OSError as error:
             raise self._failed("written", name, error) from error
 
+    def remove(self, name: str) -> None:
+        """Remove a file that is there."""
+        try:
+            if self.local is not None:
+                (self.local / _checked(name)).unlink()
+                return
+            system, path = self._remote(name)
+            system.delete_file(path)
+        except OSError as error:
+            raise self._failed("removed", name, error) from error
+
     def fetch(self, name: str, target: Path) -> None:
         """Copy a file to ``target``, which appears when it is complete."""
         try:
