@@ -20,18 +20,22 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 FAULTS = HERE.parent / "tests" / "faults"
-_SHARED = [FAULTS, HERE.parent / "tests" / "fakes", HERE.parent / "tests" / "servers", HERE.parent]
+_ROOT = HERE.parent
+_TESTS = [_ROOT / "tests" / name for name in ("faults", "fakes", "servers")]
+_SHARED = [*_TESTS, _ROOT / "infra" / "local", _ROOT]
 sys.path[:0] = [str(path) for path in _SHARED]
 
+from crash_servers import serving  # noqa: E402
 from crash_sweeps import DRIVER, TRIAL, attempt, reference  # noqa: E402
-from mlflow_server import MlflowServer  # noqa: E402
+from swift_server import ENVIRONMENT  # noqa: E402
 from write_faults import Fault, WriteFaults, build  # noqa: E402
 
 RESULTS = HERE / "results" / "faults" / "crash_matrix.json"
@@ -44,7 +48,7 @@ def tried(
     faults: Sequence[str],
     *,
     every: int = 1,
-    mlflow: str = "",
+    servers: Mapping[str, str] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Each operation's points and attempts; see :class:`fault_matrix.Attempt`.
 
@@ -52,14 +56,16 @@ def tried(
         names: of the operations; all where it is empty.
         faults: of :class:`write_faults.Fault`, in small letters.
         every: which write points: the first, and each so many further on.
-        mlflow: address of a server; "": the operations that need one are left out.
+        servers: addresses, as of :func:`crash_servers.serving`; the operations that need another
+            one are left out.
     """
     (folder / "state").mkdir()
     state, library = WriteFaults(folder / "state" / "faults"), build(folder / "state")
     command = [sys.executable, str(FAULTS / "crash_points.py"), str(folder / "work")]
     command += ["--writers", *names, "--faults", *faults, "--every", str(every)]
+    command += ["--servers", *(f"{name}={address}" for name, address in servers.items())]
     done = subprocess.run(
-        [*command, "--mlflow", mlflow],
+        command,
         env={**os.environ, **state.environment(library), **_environment()},
         capture_output=True,
         text=True,
@@ -73,7 +79,8 @@ def tried(
 def _environment() -> dict[str, str]:
     """The attempts fork: nothing may compute in threads before that."""
     paths = os.pathsep.join(map(str, _SHARED))
-    return {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    plain = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return {**plain, **ENVIRONMENT}
 
 
 def tried_sweeps(folder: Path, num_points: int) -> list[dict[str, Any]]:
@@ -164,14 +171,8 @@ def main() -> None:
 
 
 def _tried(folder: Path, given: argparse.Namespace) -> list[dict[str, Any]]:
-    if given.writers and "spool" not in given.writers:
-        return tried(folder, given.writers, given.faults, every=given.every)
-    server = MlflowServer(folder)
-    server.start()
-    try:
-        return tried(folder, given.writers, given.faults, every=given.every, mlflow=server.uri)
-    finally:
-        server.stop()
+    with serving(folder, given.writers) as servers:
+        return tried(folder, given.writers, given.faults, every=given.every, servers=servers)
 
 
 if __name__ == "__main__":

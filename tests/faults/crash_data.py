@@ -24,9 +24,12 @@ SIZE = 16
 
 
 class Pictures:
-    """One flat colour per image."""
+    """One flat colour per image, a little bluer for a larger ``shade``."""
 
     location = Path("tiny")
+
+    def __init__(self, shade: int = 9) -> None:
+        self._shade = shade
 
     def has(self, tail: str) -> bool:
         return True
@@ -35,7 +38,7 @@ class Pictures:
         return "f" * 16
 
     def open_image(self, tail: str) -> Image.Image:
-        return Image.new("RGB", (SIZE, SIZE), (int(Path(tail).stem), 9, 9))
+        return Image.new("RGB", (SIZE, SIZE), (int(Path(tail).stem), 9, self._shade))
 
 
 class Means(nn.Module):
@@ -58,7 +61,7 @@ class Features:
 
     def work(self, folder: Path, told: Told) -> None:
         if not (folder / "store").is_dir():
-            self._extraction().run(folder / "store")
+            extraction().run(folder / "store")
         told("store")
 
     def check(self, folder: Path, told: Sequence[str]) -> None:
@@ -74,21 +77,22 @@ class Features:
         names = {path.name for path in (folder / "store").iterdir()}
         assert names == {"manifest.json", "levels-00000.arrow", "levels-00001.arrow"}, names
 
-    def _extraction(self) -> Extraction:
-        backbone: Any = Means()
-        tails = tiny_dataset().image_paths
-        return Extraction(
-            tails=tails,
-            pictures=Pictures(),
-            backbone=backbone,
-            image_size=SIZE,
-            settings={"test": 1},
-            shard_bytes=1,
-        )
-
     def _expected(self) -> Tensor:
-        found = [levels[0] for _, levels in self._extraction()._batches(0)]
+        found = [levels[0] for _, levels in extraction()._batches(0)]
         return torch.from_numpy(np.concatenate(found)).float()
+
+
+def extraction(shade: int = 9) -> Extraction:
+    """Of two shards; with another shade, of other bytes but the same sizes."""
+    backbone: Any = Means()
+    return Extraction(
+        tails=tiny_dataset().image_paths,
+        pictures=Pictures(shade),
+        backbone=backbone,
+        image_size=SIZE,
+        settings={"test": shade},
+        shard_bytes=1,
+    )
 
 
 class GivenFeatures:

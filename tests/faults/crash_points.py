@@ -15,11 +15,12 @@ def main() -> None:
     parser.add_argument("--writers", nargs="*", default=[])
     parser.add_argument("--faults", nargs="+", default=["kill", "torn", "eio", "enospc", "full"])
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--mlflow", default="", help="address of a real server")
+    parser.add_argument("--servers", nargs="*", default=[], metavar="NAME=ADDRESS")
     given = parser.parse_args()
     matrix = Matrix(given.folder, WriteFaults(Path(os.environ[STATE])))
     faults = [Fault[name.upper()] for name in given.faults]
-    for line in run(matrix, writers(given.writers, given.mlflow), faults, every=given.every):
+    servers = dict(each.split("=", 1) for each in given.servers)
+    for line in run(matrix, writers(given.writers, servers), faults, every=given.every):
         say(line)
 
 

@@ -38,7 +38,7 @@ class Checkpoints:
             assert load_latest(folder)[1]["epoch"] >= int(told[-1]), "an epoch is lost"
 
     def check_end(self, folder: Path) -> None:
-        assert _same(_outcome(folder), trained())
+        assert same(_outcome(folder), trained())
 
 
 def _train(folder: Path, told: Told) -> None:
@@ -122,12 +122,12 @@ def _logits() -> Logits:
     return fake_logits(1, 1, with_global=True)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Of nested states, to the bit."""
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)

@@ -58,7 +58,7 @@ class Attempt:
 
 
 @dataclass
-class _Life:
+class Life:
     """What a forked process left: what it told, and its last word."""
 
     told: list[str]
@@ -127,9 +127,9 @@ class Matrix:
         writer.prepare(folder)
         return folder
 
-    def _live(self, writer: Writer, folder: Path, fault: Fault, at: int) -> _Life:
+    def _live(self, writer: Writer, folder: Path, fault: Fault, at: int) -> Life:
         self._faults.arm(folder, fault, at, writer.port)
-        life = _forked(lambda told: writer.work(folder, told))
+        life = forked(lambda told: writer.work(folder, told))
         self._seen = self._faults.seen()
         self._faults.disarm()
         return life
@@ -142,11 +142,11 @@ class Matrix:
             writer.work(folder, lambda _: None)
             writer.check_end(folder)
 
-        life = _forked(again)
+        life = forked(again)
         return "" if life.word == "done" else f"after a restart: {life.text or life}"
 
 
-def _judged(life: _Life, fault: Fault) -> tuple[str, str]:
+def _judged(life: Life, fault: Fault) -> tuple[str, str]:
     if life.word == "bug":
         return "bug", life.text
     if life.word:
@@ -156,7 +156,7 @@ def _judged(life: _Life, fault: Fault) -> tuple[str, str]:
     return "hung" if life.signal == signal.SIGALRM else "died", f"died of signal {life.signal}"
 
 
-def _forked(action: Callable[[Told], None]) -> _Life:
+def forked(action: Callable[[Told], None]) -> Life:
     """``action`` in a process of its own; it may die at any time."""
     read_end, write_end = os.pipe()
     child = os.fork()
@@ -168,7 +168,7 @@ def _forked(action: Callable[[Told], None]) -> _Life:
         lines = [json.loads(line) for line in pipe if line.endswith("\n")]
     _, status = os.waitpid(child, 0)
     words = [line for line in lines if "word" in line]
-    return _Life(
+    return Life(
         told=[line["told"] for line in lines if "told" in line],
         word=words[0]["word"] if words else "",
         text=words[0]["text"] if words else "",

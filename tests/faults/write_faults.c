@@ -164,7 +164,7 @@ static long sent(const char *call, int file, long size, long (*send_part)(int, c
     snprintf(label, sizeof label, "port %d", shared->port);
     int found_error = verdict(call, label, 0, size > 1);
     if (found_error < 0) return halved(send_part(file, data, size / 2, flags));
-    if (found_error) FAIL(-1);
+    if (found_error) { shutdown(file, SHUT_RDWR); FAIL(-1); }  /* no answer comes either */
     return send_part(file, data, size, flags);
 }
 

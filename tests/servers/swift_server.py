@@ -12,6 +12,12 @@ from drmn_local.swift_node import REGION, SERVERS, SwiftNode
 
 ACCESS_KEY, SECRET_KEY = "test:tester", "canary-of-s3-7f2c9e"
 BUCKET = "drmn"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    "AWS_DEFAULT_REGION": REGION,
+}
+"""What an S3 client reads; the endpoint is given with each URI."""
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 
@@ -26,12 +32,8 @@ class SwiftServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an S3 client reads; the endpoint is given with each URI."""
-        return {
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-        }
+        """ENVIRONMENT, for one's own additions."""
+        return dict(ENVIRONMENT)
 
     def uri(self, prefix: str) -> str:
         """``s3://`` with the endpoint, as pyarrow reads it."""
