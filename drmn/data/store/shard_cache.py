@@ -50,8 +50,10 @@ class ShardCache:
         with FileLock(self.folder / "cache.lock"):
             if not path.is_file():
                 self._make_room(shard)
-                storage.fetch(shard.file, path)
-                self._check(path, shard)
+                unchecked = path.with_suffix(".unchecked")
+                storage.fetch(shard.file, unchecked)
+                self._check(unchecked, shard)
+                unchecked.replace(path)
             os.utime(path)
         return path
 

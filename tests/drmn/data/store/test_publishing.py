@@ -74,6 +74,23 @@ def test_a_place_whose_features_were_half_replaced_holds_none_until_it_is_done(
     assert _verified(place, tmp_path / "cache").manifest == first.manifest
 
 
+def test_a_fetched_file_has_its_name_once_it_is_compared(
+    stores: list[FeatureStore], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = stores
+    publish(first, Storage(place))
+    (shard,) = first.manifest.shards
+    cache = ShardCache(tmp_path / "cache")
+    monkeypatch.setattr(ShardCache, "_check", _die)
+    with pytest.raises(KeyboardInterrupt):
+        cache.path(Storage(f"file://{tmp_path / 'far'}"), shard)
+    assert not list((tmp_path / "cache").glob("*.arrow"))
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_file_that_is_there_is_not_sent_again(
     stores: list[FeatureStore], place: str, tmp_path: Path
 ) -> None:
