@@ -134,15 +134,18 @@ def test_what_a_dead_driver_left_is_taken_up_first_with_its_checkpoints(
     assert taken[3] == Searcher.FINISHED
 
 
+@pytest.mark.parametrize("path", SPACE)
 @pytest.mark.parametrize("num_trials", [1, 3], ids=["planned", "drawn"])
 def test_a_trial_whose_driver_died_while_it_asked_gets_all_of_its_values(
-    tmp_path: Path, num_trials: int
+    tmp_path: Path, num_trials: int, path: str
 ) -> None:
+    """It died before the value of ``path`` was written."""
     journal = tmp_path / "whole.journal"
     asking = _searcher(open_study(_request(), open_storage(None, journal)))
     (*_, expected) = [asking.suggest(str(i)) for i in range(num_trials)]
     lines = journal.read_bytes().splitlines(keepends=True)
-    last = max(n for n, line in enumerate(lines) if b'"param_name":"inference.beta"' in line)
+    found = f'"param_name":"{path}"'.encode()
+    last = max(n for n, line in enumerate(lines) if found in line)
     cut = tmp_path / "cut.journal"
     cut.write_bytes(b"".join(lines[:last]))
     study = open_study(_request(), open_storage(None, cut))

@@ -9,7 +9,7 @@ import pytest
 from optuna.storages import JournalStorage, RDBStorage
 from sqlalchemy import text
 
-from drmn.errors import ConfigError
+from drmn.errors import ConfigError, DataError
 from orchestration.searcher import storage as storages
 from orchestration.searcher.storage import close_storage, open_storage, schema_versions
 
@@ -109,6 +109,18 @@ def test_a_line_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None:
     study = _study(journal)
     study.tell(study.ask(), 0.5)
     assert [trial.value for trial in _study(journal).trials] == [None, 0.5]
+
+
+def test_a_damaged_journal_is_named_with_the_way_out(tmp_path: Path) -> None:
+    journal = tmp_path / "study.journal"
+    journal.write_text("{}\n")
+    with pytest.raises(DataError) as refused:
+        _study(journal)
+    told = str(refused.value)
+    assert told.startswith(f"{journal}: not a journal of Optuna's (")
+    assert told.endswith(
+        "mend: restore it from a copy, or begin the sweep anew under another --name"
+    )
 
 
 def test_a_driver_killed_while_it_wrote_leaves_no_lock_to_wait_for(tmp_path: Path) -> None:
