@@ -5,13 +5,14 @@ nothing; an index by the sweep's name is written last.
 """
 
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 
 from drmn.atomic import is_temporary
 from drmn.errors import ConfigError, DataError, StoreError
-from drmn.reading import file_name, reading
+from drmn.reading import reading, sha256
 from orchestration.artifacts import ArtifactStore, Encryption
 from orchestration.checkpoints import check_writable
 from orchestration.settings import RESULT_STORE, Settings
@@ -96,7 +97,8 @@ def fetch_sweep(name: str, folder: Path, store: ArtifactStore) -> int:
 def _index(name: str, data: bytes) -> dict[str, str]:
     """SHA-256 of each file by its path in the sweep's folder."""
     with reading(f"the index of {name!r}", "an index of files", "publish the sweep again"):
-        index = {str(path): file_name(digest) for path, digest in json.loads(data).items()}
+        index = {str(path): sha256(digest) for path, digest in json.loads(data).items()}
+        os.fsencode("".join(index))  # names that no file can have
     for relative in index:
         path = PurePosixPath(relative)
         if not path.parts or path.is_absolute() or {"..", "\0"} & {*path.parts, *relative}:

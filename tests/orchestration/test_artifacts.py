@@ -1,5 +1,6 @@
 import hashlib
 import io
+import json
 import time
 from pathlib import Path
 from typing import cast
@@ -75,7 +76,7 @@ class Memory:
         if not self.left:
             raise StoreError("full")
         self.left -= 1
-        digest = str(hash(path.read_bytes()))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         self.files[digest] = path.read_bytes()
         return digest
 
@@ -119,6 +120,14 @@ def test_a_sweep_that_was_not_stored_whole_has_no_index(sweep: Path, tmp_path: P
 
 def test_an_index_cannot_write_outside_the_folder(tmp_path: Path) -> None:
     memory = Memory(left=0)
-    memory.indexes["sweeps/s/index"] = b'{"../x": "1"}'
+    memory.indexes["sweeps/s/index"] = json.dumps({"../x": "a" * 64}).encode()
     with pytest.raises(DataError, match="leaves its folder"):
+        fetch_sweep("s", tmp_path / "copy", cast(ArtifactStore, memory))
+
+
+@pytest.mark.parametrize("index", [{"a": "\ud800"}, {"a": "../b"}, {"\ud800": "a" * 64}, ["a"]])
+def test_an_index_that_names_no_contents_is_refused(tmp_path: Path, index: object) -> None:
+    memory = Memory(left=0)
+    memory.indexes["sweeps/s/index"] = json.dumps(index).encode()
+    with pytest.raises(DataError, match="not an index of files"):
         fetch_sweep("s", tmp_path / "copy", cast(ArtifactStore, memory))
